@@ -1,0 +1,1 @@
+"""Makes pictures: presets, pipelines, previews, and the vocabulary that reads instructions."""

@@ -1,0 +1,50 @@
+"""The blueprint: what the built-in painter understands of a sneaker.
+
+The vocabulary turns words into a blueprint, the painter's network is conditioned on it, and training and evaluation
+measure the very same quantities from pixels. Words are for people; between the parts only these numbers travel, so
+"crimson" and "scarlet" are two colours and not two unrelated tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+Lab = tuple[float, float, float]
+"""A colour in CIELAB under D65: L in 0..100, a and b in about -128..127."""
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """A partly specified sneaker; None leaves the painter free.
+
+    Colours name parts: `upper` (main colour above the sole), `sole`, `accent` (second colour of the upper: stripes,
+    panels, logo), `toe` (front quarter of the upper), `heel` (back quarter of the upper).
+    """
+
+    upper: Lab | None = None
+    sole: Lab | None = None
+    accent: Lab | None = None
+    toe: Lab | None = None
+    heel: Lab | None = None
+    height: float | None = None
+    """Height over width of the outline: low-top about 0.45, mid 0.54, high-top 0.62 and above."""
+    sole_height: float | None = None
+    """Height of the sole over height of the shoe at the forefoot: thin 0.2, regular 0.35, chunky 0.5."""
+    pattern: float | None = None
+    """How busy the upper is, 0..1: plain 0.1, panelled 0.5, patterned 0.9 (a rank among the training pictures)."""
+    brand: str | None = None
+    """A brand whose look the network has seen: one of BRANDS."""
+
+    def is_empty(self) -> bool:
+        """True when nothing is specified."""
+        return all(getattr(self, field.name) is None for field in fields(self))
+
+    def over(self, base: Blueprint) -> Blueprint:
+        """This blueprint, with what it leaves open taken from `base`."""
+        mine = {f.name: v for f in fields(self) if (v := getattr(self, f.name)) is not None}
+        return replace(base, **mine)
+
+
+COLOURED_PARTS = ("upper", "sole", "accent", "toe", "heel")
+MEASURES = ("height", "sole_height", "pattern")
+BRANDS = ("Adidas", "Jordan", "Nike")
