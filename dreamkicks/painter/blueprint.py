@@ -29,7 +29,7 @@ class Blueprint:
     height: float | None = None
     """Height over width of the outline: low-top about 0.45, mid 0.54, high-top 0.62 and above."""
     sole_height: float | None = None
-    """Height of the sole over height of the shoe at the forefoot: thin 0.2, regular 0.35, chunky 0.5."""
+    """Height of the sole over width of the shoe: thin 0.07, regular 0.11, chunky 0.19."""
     pattern: float | None = None
     """How busy the upper is, 0..1: plain 0.1, panelled 0.5, patterned 0.9 (a rank among the training pictures)."""
     brand: str | None = None

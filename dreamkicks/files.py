@@ -1,0 +1,114 @@
+"""Writing files so that nobody ever reads half of one, one writer at a time, and checksums of what ships."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from dreamkicks.errors import StorageError, WeightsError
+
+CHECKSUMS = "SHA256SUMS"
+
+
+@contextlib.contextmanager
+def storage(path: Path) -> Iterator[None]:
+    """Turn an OSError about `path` into a StorageError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        advice = {
+            errno.ENOSPC: "the disk is full; free some space and try again",
+            errno.EDQUOT: "your share of the disk is full; free some space and try again",
+            errno.EROFS: "the folder is read-only; choose another with -o or DREAMKICKS_HOME",
+            errno.EACCES: "you may not write there; choose another folder with -o or DREAMKICKS_HOME",
+            errno.ENOTDIR: "a part of that path is a file; choose another folder",
+            errno.EISDIR: "that is a folder; name a file in it",
+            errno.ENAMETOOLONG: "that name is too long; choose a shorter one",
+        }.get(error.errno or 0, error.strerror or str(error))
+        raise StorageError(f"Can't write {path}: {advice}.") from error
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write beside, fsync, rename: a reader sees the old file or the new one, a crash leaves the old one.
+
+    Raises StorageError.
+    """
+    with storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
+        try:
+            with open(beside, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+        fsync_folder(path.parent)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make renames in a folder durable; a no-op where folders can't be opened (Windows)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def lock(path: Path, busy: Exception) -> Iterator[None]:
+    """Hold the lock file `path`; raise `busy` at once when another process holds it."""
+    with storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        guard = FileLock(path)
+        try:
+            guard.acquire(timeout=0)
+        except Timeout:
+            raise busy from None
+    try:
+        yield
+    finally:
+        guard.release()
+
+
+def sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_checksums(folder: Path) -> None:
+    """Write SHA256SUMS (sha256sum's format) over every file below `folder`."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in (CHECKSUMS, "MODEL_CARD.md"))
+    lines = [f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
+    write_atomic(folder / CHECKSUMS, "".join(lines).encode())
+
+
+def verify_checksums(folder: Path) -> None:
+    """Compare every file with SHA256SUMS.
+
+    Raises WeightsError naming the first file that is missing or damaged.
+    """
+    try:
+        lines = (folder / CHECKSUMS).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WeightsError(f"{folder / CHECKSUMS} can't be read. Install dreamkicks again.") from error
+    if not lines:
+        raise WeightsError(f"{folder / CHECKSUMS} is empty. Install dreamkicks again.")
+    for line in lines:
+        expected, _, name = line.partition("  ")
+        try:
+            intact = sha256(folder / name) == expected
+        except OSError as error:
+            raise WeightsError(f"{folder / name} is missing. Install dreamkicks again.") from error
+        if not intact:
+            raise WeightsError(f"{folder / name} is damaged (its SHA-256 differs). Install dreamkicks again.")

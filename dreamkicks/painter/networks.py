@@ -1,0 +1,121 @@
+"""The two small networks beside the UNet: pictures to latents and back, and blueprints to tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dreamkicks.painter.blueprint import BRANDS, COLOURED_PARTS, MEASURES, Blueprint
+
+SLOTS = (*COLOURED_PARTS, *MEASURES, "brand")
+# Where the measures lie and how far they spread among the training pictures: (centre, half-width).
+_RANGES = {"height": (0.5, 0.15), "sole_height": (0.12, 0.07), "pattern": (0.5, 0.5)}
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions beside a skip connection."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(F.silu(self.first(F.silu(x))))
+
+
+class BlockAutoencoder(ModelMixin, ConfigMixin):
+    """Pictures to latents by a fixed linear map of 8 x 8 blocks, and back by its inverse plus a residual network.
+
+    The encoder is a principal component analysis written as a stride-8 convolution: it needs no training, and its
+    leading components are smooth, which makes latents that a small denoiser learns quickly. Component `c` is scaled
+    by the square root of its deviation relative to the first: the denoiser then spends its effort on shape before
+    detail, yet does not lose the detail.
+    """
+
+    @register_to_config
+    def __init__(self, latent_channels: int = 12, widths: Sequence[int] = (128, 64), blocks: int = 3) -> None:
+        super().__init__()
+        wide, narrow = widths
+        self.analysis = nn.Conv2d(3, latent_channels, 8, stride=8)
+        self.synthesis = nn.ConvTranspose2d(latent_channels, 3, 8, stride=8)
+        self.enter = nn.Conv2d(latent_channels, wide, 3, padding=1)
+        self.coarse = nn.Sequential(*[ResidualBlock(wide) for _ in range(blocks)])
+        self.widen = nn.Sequential(nn.Conv2d(wide, narrow * 4, 1), nn.PixelShuffle(2))
+        self.fine = nn.Sequential(*[ResidualBlock(narrow) for _ in range(blocks)])
+        self.leave = nn.Sequential(nn.SiLU(), nn.Conv2d(narrow, 3 * 16, 3, padding=1), nn.PixelShuffle(4))
+        for fixed in (self.analysis, self.synthesis):
+            fixed.requires_grad_(False)
+
+    @torch.no_grad()
+    def set_components(self, mean: Tensor, components: Tensor, scale: Tensor) -> None:
+        """Fix the linear map: `mean` (192,), orthonormal `components` (latent_channels, 192), `scale` (latent_channels,)."""
+        self.analysis.weight.copy_((components / scale[:, None]).view(-1, 3, 8, 8))
+        self.analysis.bias.copy_(-(components @ mean) / scale)
+        self.synthesis.weight.copy_((components * scale[:, None]).view(-1, 3, 8, 8))
+        # A transposed convolution has one bias a channel; the mean block is flat enough for that to do.
+        self.synthesis.bias.copy_(mean.view(3, 64).mean(1))
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Pictures (n, 3, h, w) in -1..1 to latents (n, latent_channels, h / 8, w / 8)."""
+        return self.analysis(pictures)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Latents to pictures in about -1..1 (not clamped)."""
+        detail = self.fine(self.widen(self.coarse(self.enter(latents))))
+        return self.synthesis(latents) + self.leave(detail)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return self.decode(latents)
+
+
+class BlueprintEncoder(ModelMixin, ConfigMixin):
+    """Blueprints to the tokens which the UNet attends to, one a slot: this model's tokenizer and text encoder in one."""
+
+    @register_to_config
+    def __init__(self, width: int = 192, octaves: int = 3) -> None:
+        super().__init__()
+        features = 3 * (1 + 2 * octaves)
+        self.read = nn.ModuleList(
+            [nn.Sequential(nn.Linear(features, width), nn.SiLU(), nn.Linear(width, width)) for _ in SLOTS]
+        )
+        self.absent = nn.Parameter(torch.randn(len(SLOTS), width) * 0.02)
+        self.place = nn.Parameter(torch.randn(len(SLOTS), width) * 0.02)
+        self.pool = nn.Sequential(nn.Linear(width * len(SLOTS), width * 2), nn.SiLU(), nn.Linear(width * 2, width))
+
+    def forward(self, values: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """Slot values (n, slots, 3) and presence (n, slots) to tokens (n, slots, width) and a pooled vector (n, width)."""
+        waves = [values]
+        for octave in range(self.config.octaves):
+            angle = values * (torch.pi / 2 * 2**octave)
+            waves += [angle.sin(), angle.cos()]
+        features = torch.cat(waves, dim=-1)
+        tokens = torch.stack([read(features[:, slot]) for slot, read in enumerate(self.read)], dim=1)
+        tokens = torch.where(present[..., None], tokens, self.absent) + self.place
+        return tokens, self.pool(tokens.flatten(1))
+
+
+def encode_slots(blueprints: Sequence[Blueprint]) -> tuple[Tensor, Tensor]:
+    """Blueprints as BlueprintEncoder's input: values (n, slots, 3) in about -1..1 and presence (n, slots)."""
+    values = torch.zeros(len(blueprints), len(SLOTS), 3)
+    present = torch.zeros(len(blueprints), len(SLOTS), dtype=torch.bool)
+    for row, blueprint in enumerate(blueprints):
+        for column, slot in enumerate(SLOTS):
+            value = getattr(blueprint, slot)
+            if value is None:
+                continue
+            present[row, column] = True
+            if slot in COLOURED_PARTS:
+                lightness, a, b = value
+                values[row, column] = torch.tensor([lightness / 50 - 1, a / 64, b / 64])
+            elif slot == "brand":
+                values[row, column, BRANDS.index(value)] = 1
+            else:
+                centre, spread = _RANGES[slot]
+                values[row, column, 0] = (value - centre) / spread
+    return values, present

@@ -1,0 +1,126 @@
+"""Blueprints measured from pixels: the captions of the training pictures and the ground truth of the evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from dreamkicks.painter.blueprint import Blueprint
+from scripts.lib.lab import to_lab
+
+PAPER = 244  # a pixel whose three channels all reach this is paper
+# Mean absolute lightness step inside the upper at 0, 10, ... 100 % of the training pictures: turns it into a rank.
+BUSYNESS = (0.6, 2.56, 3.47, 4.03, 4.54, 5.04, 5.43, 5.98, 6.8, 7.75, 17.8)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one picture shows: the blueprint, and where its parts are (rows and columns of the picture)."""
+
+    blueprint: Blueprint
+    mask: np.ndarray
+    """(h, w) bool: the shoe, filled column by column."""
+    sole_line: int
+    """The first row of the sole."""
+    box: tuple[int, int, int, int]
+    """left, top, right, bottom, the last two exclusive."""
+    busyness: float
+    sole_contrast: float
+
+
+def outline(picture: np.ndarray) -> np.ndarray:
+    """The shoe in a picture (h, w, 3) uint8 on white as a mask (h, w): each column from its first to its last ink."""
+    ink = picture.min(-1) < PAPER
+    ink &= ink.sum(0, keepdims=True) >= 2
+    below_first = np.maximum.accumulate(ink, axis=0)
+    above_last = np.maximum.accumulate(ink[::-1], axis=0)[::-1]
+    return below_first & above_last
+
+
+def measure(picture: np.ndarray) -> Measured | None:
+    """Measure a side view (h, w, 3) uint8, toe to the right, on white; None when there is no shoe in it."""
+    mask = outline(picture)
+    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
+    if len(columns) < picture.shape[1] // 4 or len(rows) < picture.shape[0] // 8:
+        return None
+    left, right, top, bottom = columns[0], columns[-1] + 1, rows[0], rows[-1] + 1
+    width, height = right - left, bottom - top
+    lab = to_lab(torch.from_numpy(np.array(picture, dtype=np.float32)) / 255).numpy()
+
+    sole_line, contrast = _find_sole(lab, mask, left, top, width, bottom)
+    upper = mask.copy()
+    upper[sole_line:] = False
+    sole = mask.copy()
+    sole[: sole_line + 1] = False
+    front, back = upper.copy(), upper.copy()
+    front[:, : right - round(0.24 * width)] = False
+    back[:, left + round(0.20 * width) :] = False
+
+    main, accent = _clusters(lab[upper])
+    steps = np.abs(np.diff(lab[..., 0], axis=1))[upper[:, 1:] & upper[:, :-1]]
+    busyness = float(steps.mean()) if steps.size else 0.0
+    return Measured(
+        blueprint=Blueprint(
+            upper=main,
+            accent=accent,
+            sole=_median(lab[sole]),
+            toe=_median(lab[front]),
+            heel=_median(lab[back]),
+            height=height / width,
+            sole_height=(bottom - sole_line) / width if contrast > 10 else None,
+            pattern=float(np.interp(busyness, BUSYNESS, np.linspace(0, 1, len(BUSYNESS)))),
+        ),
+        mask=mask,
+        sole_line=sole_line,
+        box=(left, top, right, bottom),
+        busyness=busyness,
+        sole_contrast=contrast,
+    )
+
+
+def _find_sole(
+    lab: np.ndarray, mask: np.ndarray, left: int, top: int, width: int, bottom: int
+) -> tuple[int, float]:
+    """The row where the sole begins: the sharpest change of colour in the lowest fifth, by the middle half's rows."""
+    middle = slice(left + width // 4, left + 3 * width // 4)
+    inside = mask[:, middle, None]
+    profile = (lab[:, middle] * inside).sum(1) / np.maximum(inside.sum(1), 1)
+    best, line = 0.0, bottom - round(0.13 * width)
+    for row in range(bottom - round(0.24 * width), bottom - round(0.05 * width)):
+        if row - 5 < top:
+            continue
+        change = float(np.linalg.norm(profile[row : row + 4].mean(0) - profile[row - 4 : row].mean(0)))
+        if change > best:
+            best, found = change, row
+    return (found, best) if best > 10 else (line, best)
+
+
+def _median(pixels: np.ndarray) -> tuple[float, float, float] | None:
+    if len(pixels) < 12:
+        return None
+    lightness, a, b = np.median(pixels, axis=0)
+    return float(lightness), float(a), float(b)
+
+
+def _clusters(pixels: np.ndarray) -> tuple[tuple[float, float, float] | None, tuple[float, float, float] | None]:
+    """The main colour of the upper, and the accent: the next of four clusters that is clearly another colour."""
+    if len(pixels) < 50:
+        return None, None
+    points = pixels[:: max(1, len(pixels) // 500)] * (0.6, 1, 1)  # shading moves lightness more than hue
+    centres = points[np.argsort(points[:, 0])[[len(points) * k // 8 for k in (1, 3, 5, 7)]]]
+    for _ in range(8):
+        nearest = np.linalg.norm(points[:, None] - centres[None], axis=-1).argmin(1)
+        centres = np.stack([points[nearest == k].mean(0) if (nearest == k).any() else centres[k] for k in range(4)])
+    # Clusters that are shades of one colour count as one.
+    shares = np.bincount(nearest, minlength=4) / len(points)
+    close = np.linalg.norm(centres[:, None] - centres[None], axis=-1) < 14
+    family = close[int((close @ shares).argmax())]
+    main = int((shares * family).argmax())
+    colour = centres[main] / (0.6, 1, 1)
+    others = np.where(~family & (np.linalg.norm(centres - centres[main], axis=-1) > 18), shares, 0)
+    accent = None
+    if others.max() > 0.08:
+        accent = tuple(float(v) for v in centres[others.argmax()] / (0.6, 1, 1))
+    return (float(colour[0]), float(colour[1]), float(colour[2])), accent  # type: ignore[return-value]

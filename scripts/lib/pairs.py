@@ -1,0 +1,113 @@
+"""Pairs for edits: a photograph and the same photograph spoilt in one respect.
+
+The photograph is always the *target* and the spoilt picture the source, so the painter learns to answer with pictures
+that look photographed however crude the spoiling is. What was spoilt names the slot that an instruction would fill.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import torch
+
+from dreamkicks.painter.blueprint import Blueprint, Lab
+from scripts.lib.lab import to_lab, to_rgb
+from scripts.lib.measure import Measured
+
+
+def lab_of(picture: np.ndarray) -> np.ndarray:
+    """(h, w, 3) uint8 sRGB to float32 CIELAB."""
+    return to_lab(torch.from_numpy(picture.astype(np.float32)) / 255).numpy()
+
+
+def picture_of(lab: np.ndarray) -> np.ndarray:
+    """(h, w, 3) CIELAB to uint8 sRGB."""
+    return (to_rgb(torch.from_numpy(lab)) * 255).round().to(torch.uint8).numpy()
+
+
+def recolour(picture: np.ndarray, seen: Measured, part: str, colour: Lab) -> np.ndarray:
+    """The picture with one part in another colour; its texture (departures from the part's own colour) stays."""
+    own = getattr(seen.blueprint, part)
+    lab = lab_of(picture)
+    area = _area(seen, part).astype(np.float32)
+    if part in ("upper", "accent"):  # only what has that colour: the rest of the upper keeps its own
+        distance = np.linalg.norm((lab - own) * (0.6, 1, 1), axis=-1)
+        area = area * np.clip(1.6 - distance / 22, 0, 1)
+    area = cv2.GaussianBlur(area, (0, 0), 0.7)[..., None] * seen.mask[..., None]
+    lab = lab + area * (np.asarray(colour) - own)
+    lab[..., 0] = np.clip(lab[..., 0], 2, 99)
+    return np.where(seen.mask[..., None], picture_of(lab.astype(np.float32)), picture)
+
+
+def turn_hue(picture: np.ndarray, blueprint: Blueprint, angle: float) -> tuple[np.ndarray, Blueprint]:
+    """The whole shoe with all hues turned by `angle` (radians): as real as the photograph, in colours few shops stock."""
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    lab = lab_of(picture)
+    lab[..., 1:] = lab[..., 1:] @ turn.T
+    turned = {
+        part: (colour[0], *(float(v) for v in turn @ np.array(colour[1:])))
+        for part in ("upper", "sole", "accent", "toe", "heel")
+        if (colour := getattr(blueprint, part)) is not None
+    }
+    return picture_of(lab), replace(blueprint, **turned, brand=None)
+
+
+def reshape_collar(picture: np.ndarray, seen: Measured, factor: float) -> np.ndarray:
+    """The upper made taller or lower by `factor`, fully at the heel and not at all at the toe."""
+    left, top, right, bottom = seen.box
+    rows, columns = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]].astype(np.float32)
+    away = np.clip((columns - left) / (right - left), 0, 1)
+    strength = 1 + (factor - 1) * np.clip(1.5 - 1.8 * away, 0, 1)
+    base = np.float32(seen.sole_line)
+    source = np.where(rows < base, base - (base - rows) / strength, rows)
+    return _sample(picture, columns, source)
+
+
+def reshape_sole(picture: np.ndarray, seen: Measured, factor: float) -> np.ndarray:
+    """The sole made higher or lower by `factor`; the upper moves with it."""
+    bottom = seen.box[3]
+    rows, columns = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]].astype(np.float32)
+    tall = (bottom - seen.sole_line) * factor
+    line = bottom - tall
+    source = np.where(rows < line, rows - line + seen.sole_line, bottom - (bottom - rows) / factor)
+    source = np.where(rows >= bottom, rows, source)
+    return _sample(picture, columns, source)
+
+
+def smooth(picture: np.ndarray, seen: Measured) -> np.ndarray:
+    """The upper without its texture."""
+    lab = lab_of(picture)
+    soft = cv2.bilateralFilter(cv2.medianBlur(picture, 5), 9, 60, 7)
+    area = _area(seen, "upper")[..., None]
+    lab = np.where(area, 0.75 * lab_of(soft) + 0.25 * np.asarray(seen.blueprint.upper), lab)
+    return picture_of(lab.astype(np.float32))
+
+
+def roughen(picture: np.ndarray, seen: Measured, other: np.ndarray) -> np.ndarray:
+    """The upper with the texture of another shoe laid over it."""
+    lab, texture = lab_of(picture), lab_of(other)
+    grain = (texture - cv2.GaussianBlur(texture, (0, 0), 4)) * (seen.mask & (other.min(-1) < 240))[..., None]
+    area = _area(seen, "upper")[..., None]
+    return picture_of((lab + area * grain * 1.2).astype(np.float32))
+
+
+def _area(seen: Measured, part: str) -> np.ndarray:
+    left, _, right, _ = seen.box
+    area = seen.mask.copy()
+    if part == "sole":
+        area[: seen.sole_line] = False
+        return area
+    area[seen.sole_line :] = False
+    if part == "toe":
+        area[:, : right - round(0.24 * (right - left))] = False
+    if part == "heel":
+        area[:, left + round(0.20 * (right - left)) :] = False
+    return area
+
+
+def _sample(picture: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    return cv2.remap(
+        picture, columns, rows.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(255,) * 3
+    )

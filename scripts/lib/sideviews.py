@@ -1,0 +1,56 @@
+"""The training pictures of the painter: side views on white, decoded once into a memory-mapped array."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from scripts.lib.split import held_out
+
+SIDE = 128
+
+
+
+@dataclass(frozen=True)
+class SideViews:
+    """`pictures` (n, 128, 128, 3) uint8, one `brand` ("" when unknown) each, and which are `held` out of training."""
+
+    pictures: np.ndarray
+    names: list[str]
+    brands: list[str]
+    held: np.ndarray
+
+
+def load_side_views(data: Path, cache: Path) -> SideViews:
+    """Read `data`/side; the decoded pictures are kept in `cache` for the next run."""
+    with open(data / "side" / "side.csv", newline="", encoding="utf-8") as file:
+        rows = {row["file"]: row for row in csv.DictReader(file)}
+    array, listing = cache / "side.npy", cache / "side.txt"
+    if not (array.exists() and listing.exists()):
+        cache.mkdir(parents=True, exist_ok=True)
+        pictures, names = [], []
+        for archive in sorted((data / "side").glob("*.tar")):
+            with tarfile.open(archive) as tar:
+                for member in tqdm(tar.getmembers(), desc=f"decode {archive.name}"):
+                    stream = tar.extractfile(member)
+                    if stream is None or member.name not in rows:
+                        continue
+                    picture = Image.open(io.BytesIO(stream.read())).convert("RGB")
+                    pictures.append(np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS)))
+                    names.append(member.name)
+        np.save(array, np.stack(pictures))
+        listing.write_text("\n".join(names))
+    names = listing.read_text().splitlines()
+    return SideViews(
+        pictures=np.load(array, mmap_mode="r"),
+        names=names,
+        brands=[rows[name]["brand"] for name in names],
+        held=np.array([held_out(rows[name]["group"]) for name in names]),
+    )
