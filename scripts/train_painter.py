@@ -26,6 +26,7 @@ from dreamkicks.painter.blueprint import Blueprint, Lab
 from dreamkicks.painter.networks import SLOTS, BlockAutoencoder, BlueprintEncoder, encode_slots
 from dreamkicks.painter.pipeline import CROP, SneakerPipeline
 from scripts.lib import pairs
+from scripts.lib.clock import clock
 from scripts.lib.measure import Measured, measure
 from scripts.lib.sideviews import SideViews, load_side_views
 
@@ -277,16 +278,6 @@ def train_denoiser(pool: Pool, config: dict, latent_channels: int, work: Path) -
             beside.replace(state)
     ema.copy_to(parameters)
     return unet.cpu(), reader.cpu()
-
-
-def clock(minutes: float, name: str, spent: float = 0.0, step: int = 0):
-    """Steps until the minutes are over, each with the share of them that is gone; shows a progress bar."""
-    begun = time.monotonic() - spent * 60
-    with tqdm(total=100, desc=name, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as bar:
-        while (done := (time.monotonic() - begun) / (minutes * 60)) < 1:
-            bar.update(int(done * 100) - bar.n)
-            yield step, done
-            step += 1
 
 
 def main() -> None:
