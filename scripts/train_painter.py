@@ -27,7 +27,7 @@ from dreamkicks.painter.networks import SLOTS, BlockAutoencoder, BlueprintEncode
 from dreamkicks.painter.pipeline import CROP, SneakerPipeline
 from scripts.lib import pairs
 from scripts.lib.clock import clock
-from scripts.lib.measure import Measured, measure
+from dreamkicks.painter.measure import Measured, measure
 from scripts.lib.sideviews import SideViews, load_side_views
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,28 +1,45 @@
-"""sRGB and CIELAB, for single colours."""
+"""sRGB and CIELAB under D65 (IEC 61966-2-1, CIE 15)."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from dreamkicks.painter.blueprint import Lab
 
+_WHITE = np.array([0.95047, 1.0, 1.08883])
+_TO = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
+_TO = (_TO / _WHITE[:, None]).astype(np.float32)
+_BACK = np.linalg.inv(_TO)
 _KNEE = 6 / 29
-# IEC 61966-2-1 primaries divided by the D65 white point, and the way back.
-_TO = ((0.433953, 0.376219, 0.189828), (0.212673, 0.715152, 0.072175), (0.017758, 0.109477, 0.872766))
-_BACK = ((3.079933, -1.537150, -0.542782), (-0.921235, 1.875992, 0.045244), (0.052889, -0.204026, 1.151138))
+
+
+def to_lab(rgb: np.ndarray) -> np.ndarray:
+    """(..., 3) sRGB, uint8 or 0..1 floats, to (..., 3) float32 L 0..100, a, b."""
+    rgb = rgb.astype(np.float32) / 255 if rgb.dtype == np.uint8 else rgb.astype(np.float32)
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    xyz = linear @ _TO.T
+    f = np.where(xyz > _KNEE**3, np.cbrt(xyz), xyz / (3 * _KNEE**2) + 4 / 29)
+    x, y, z = np.moveaxis(f, -1, 0)
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
+
+
+def to_rgb(lab: np.ndarray) -> np.ndarray:
+    """(..., 3) CIELAB to (..., 3) uint8 sRGB, clipped to what sRGB can show."""
+    lightness, a, b = np.moveaxis(np.asarray(lab, dtype=np.float32), -1, 0)
+    y = (lightness + 16) / 116
+    f = np.stack([y + a / 500, y, y - b / 200], axis=-1)
+    xyz = np.where(f > _KNEE, f**3, 3 * _KNEE**2 * (f - 4 / 29))
+    linear = np.clip(xyz @ _BACK.T, 0, 1)
+    encoded = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return (encoded * 255).round().astype(np.uint8)
 
 
 def lab_of_hex(code: str) -> Lab:
     """ "#rrggbb" to CIELAB."""
-    channels = [int(code.lstrip("#")[place : place + 2], 16) / 255 for place in (0, 2, 4)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    x, y, z = (sum(weight * c for weight, c in zip(row, linear, strict=True)) for row in _TO)
-    x, y, z = (v ** (1 / 3) if v > _KNEE**3 else v / (3 * _KNEE**2) + 4 / 29 for v in (x, y, z))
-    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+    lightness, a, b = to_lab(np.frombuffer(bytes.fromhex(code.lstrip("#")), dtype=np.uint8))
+    return float(lightness), float(a), float(b)
 
 
 def hex_of_lab(lab: Lab) -> str:
-    """CIELAB to "#rrggbb", clipped to what sRGB can show."""
-    y = (lab[0] + 16) / 116
-    xyz = [f**3 if f > _KNEE else 3 * _KNEE**2 * (f - 4 / 29) for f in (y + lab[1] / 500, y, y - lab[2] / 200)]
-    linear = [min(1.0, max(0.0, sum(weight * v for weight, v in zip(row, xyz, strict=True)))) for row in _BACK]
-    channels = [c * 12.92 if c <= 0.0031308 else 1.055 * c ** (1 / 2.4) - 0.055 for c in linear]
-    return "#" + "".join(f"{round(c * 255):02x}" for c in channels)
+    """CIELAB to "#rrggbb"."""
+    return "#" + to_rgb(np.array(lab)).tobytes().hex()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
-from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
+from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, ModelMixin, UNet2DConditionModel
 from torch import Tensor
 
 from dreamkicks.painter.blueprint import Blueprint
@@ -30,6 +31,16 @@ class SneakerPipeline(DiffusionPipeline):
     ) -> None:
         super().__init__()
         self.register_modules(vae=vae, reader=reader, unet=unet, scheduler=scheduler)
+
+    @classmethod
+    def load(cls, folder: Path) -> SneakerPipeline:
+        """The pipeline in `folder`, safetensors only, without asking the hub for anything."""
+        parts: dict[str, type[ModelMixin]] = {"vae": BlockAutoencoder, "reader": BlueprintEncoder, "unet": UNet2DConditionModel}
+        models = {
+            name: part.from_pretrained(folder / name, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False)
+            for name, part in parts.items()
+        }
+        return cls(**models, scheduler=FlowMatchEulerDiscreteScheduler.from_pretrained(folder / "scheduler"))
 
     @torch.inference_mode()
     def __call__(

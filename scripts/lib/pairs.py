@@ -10,27 +10,16 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-import torch
 
 from dreamkicks.painter.blueprint import Blueprint, Lab
-from scripts.lib.lab import to_lab, to_rgb
-from scripts.lib.measure import Measured
-
-
-def lab_of(picture: np.ndarray) -> np.ndarray:
-    """(h, w, 3) uint8 sRGB to float32 CIELAB."""
-    return to_lab(torch.from_numpy(picture.astype(np.float32)) / 255).numpy()
-
-
-def picture_of(lab: np.ndarray) -> np.ndarray:
-    """(h, w, 3) CIELAB to uint8 sRGB."""
-    return (to_rgb(torch.from_numpy(lab)) * 255).round().to(torch.uint8).numpy()
+from dreamkicks.painter.colour import to_lab, to_rgb
+from dreamkicks.painter.measure import Measured
 
 
 def recolour(picture: np.ndarray, seen: Measured, part: str, colour: Lab) -> np.ndarray:
     """The picture with one part in another colour; its texture (departures from the part's own colour) stays."""
     own = getattr(seen.blueprint, part)
-    lab = lab_of(picture)
+    lab = to_lab(picture)
     area = _area(seen, part).astype(np.float32)
     if part in ("upper", "accent"):  # only what has that colour: the rest of the upper keeps its own
         distance = np.linalg.norm((lab - own) * (0.6, 1, 1), axis=-1)
@@ -38,20 +27,20 @@ def recolour(picture: np.ndarray, seen: Measured, part: str, colour: Lab) -> np.
     area = cv2.GaussianBlur(area, (0, 0), 0.7)[..., None] * seen.mask[..., None]
     lab = lab + area * (np.asarray(colour) - own)
     lab[..., 0] = np.clip(lab[..., 0], 2, 99)
-    return np.where(seen.mask[..., None], picture_of(lab.astype(np.float32)), picture)
+    return np.where(seen.mask[..., None], to_rgb(lab.astype(np.float32)), picture)
 
 
 def turn_hue(picture: np.ndarray, blueprint: Blueprint, angle: float) -> tuple[np.ndarray, Blueprint]:
     """The whole shoe with all hues turned by `angle` (radians): as real as the photograph, in colours few shops stock."""
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    lab = lab_of(picture)
+    lab = to_lab(picture)
     lab[..., 1:] = lab[..., 1:] @ turn.T
     turned = {
         part: (colour[0], *(float(v) for v in turn @ np.array(colour[1:])))
         for part in ("upper", "sole", "accent", "toe", "heel")
         if (colour := getattr(blueprint, part)) is not None
     }
-    return picture_of(lab), replace(blueprint, **turned, brand=None)
+    return to_rgb(lab), replace(blueprint, **turned, brand=None)
 
 
 def reshape_collar(picture: np.ndarray, seen: Measured, factor: float) -> np.ndarray:
@@ -78,19 +67,19 @@ def reshape_sole(picture: np.ndarray, seen: Measured, factor: float) -> np.ndarr
 
 def smooth(picture: np.ndarray, seen: Measured) -> np.ndarray:
     """The upper without its texture."""
-    lab = lab_of(picture)
+    lab = to_lab(picture)
     soft = cv2.bilateralFilter(cv2.medianBlur(picture, 5), 9, 60, 7)
     area = _area(seen, "upper")[..., None]
-    lab = np.where(area, 0.75 * lab_of(soft) + 0.25 * np.asarray(seen.blueprint.upper), lab)
-    return picture_of(lab.astype(np.float32))
+    lab = np.where(area, 0.75 * to_lab(soft) + 0.25 * np.asarray(seen.blueprint.upper), lab)
+    return to_rgb(lab.astype(np.float32))
 
 
 def roughen(picture: np.ndarray, seen: Measured, other: np.ndarray) -> np.ndarray:
     """The upper with the texture of another shoe laid over it."""
-    lab, texture = lab_of(picture), lab_of(other)
+    lab, texture = to_lab(picture), to_lab(other)
     grain = (texture - cv2.GaussianBlur(texture, (0, 0), 4)) * (seen.mask & (other.min(-1) < 240))[..., None]
     area = _area(seen, "upper")[..., None]
-    return picture_of((lab + area * grain * 1.2).astype(np.float32))
+    return to_rgb((lab + area * grain * 1.2).astype(np.float32))
 
 
 def _area(seen: Measured, part: str) -> np.ndarray:

@@ -1,14 +1,13 @@
-"""Blueprints measured from pixels: the captions of the training pictures and the ground truth of the evaluation."""
+"""Blueprints measured from pixels: captions for training, ground truth for evaluation, a base for "darker"."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from dreamkicks.painter.blueprint import Blueprint
-from scripts.lib.lab import to_lab
+from dreamkicks.painter.colour import to_lab
 
 PAPER = 244  # a pixel whose three channels all reach this is paper
 # Mean absolute lightness step inside the upper at 0, 10, ... 100 % of the training pictures: turns it into a rank.
@@ -47,7 +46,7 @@ def measure(picture: np.ndarray) -> Measured | None:
         return None
     left, right, top, bottom = columns[0], columns[-1] + 1, rows[0], rows[-1] + 1
     width, height = right - left, bottom - top
-    lab = to_lab(torch.from_numpy(np.array(picture, dtype=np.float32)) / 255).numpy()
+    lab = to_lab(picture)
 
     sole_line, contrast = _find_sole(lab, mask, left, top, width, bottom)
     upper = mask.copy()
