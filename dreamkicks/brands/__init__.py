@@ -1,0 +1,1 @@
+"""Names the brand of a sneaker, or says that there is none."""

@@ -1,0 +1,69 @@
+"""Which brand a sneaker looks like, with probabilities that mean what they say; and whether it is a sneaker at all."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dreamkicks import locations
+from dreamkicks.errors import WeightsError
+from dreamkicks.files import verify_checksums
+
+
+@dataclass(frozen=True)
+class BrandGuess:
+    brand: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`brands` from the likeliest on, summing to one; empty for a picture that is no sneaker."""
+
+    sneaker_probability: float
+    brands: tuple[BrandGuess, ...]
+
+    @property
+    def is_sneaker(self) -> bool:
+        return bool(self.brands)
+
+
+class Brands:
+    """Two logistic heads on the built-in encoder's vectors, scaled on photographs that training did not see (Guo et al. 2017,
+    arXiv:1706.04599).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Raises WeightsError when the files are missing or damaged."""
+        verify_checksums(folder)
+        described = json.loads((folder / "brands.json").read_text(encoding="utf-8"))
+        self.names: list[str] = described["brands"]
+        self.encoder: str = described["encoder"]
+        self._threshold: float = described["sneaker_threshold"]
+        with np.load(folder / "brands.npz", allow_pickle=False) as arrays:
+            self._heads = {name: arrays[name] for name in arrays.files}
+        if self._heads["brand_weights"].shape[1] != len(self.names):
+            raise WeightsError(f"{folder} is inconsistent: its names and weights differ in number. Install dreamkicks again.")
+
+    def classify(self, vectors: np.ndarray) -> list[Verdict]:
+        """(n, dim) unit vectors of the built-in encoder to a verdict each."""
+        heads = self._heads
+        sneaker = 1 / (1 + np.exp(-(vectors @ heads["sneaker_weights"] + heads["sneaker_bias"])))
+        logits = vectors @ heads["brand_weights"] + heads["brand_bias"]
+        shares = np.exp(logits - logits.max(1, keepdims=True))
+        shares /= shares.sum(1, keepdims=True)
+        verdicts = []
+        for chance, row in zip(sneaker, shares, strict=True):
+            order = np.argsort(-row) if chance >= self._threshold else []
+            verdicts.append(Verdict(float(chance), tuple(BrandGuess(self.names[i], float(row[i])) for i in order)))
+        return verdicts
+
+
+@functools.cache
+def open_brands() -> Brands:
+    """The heads that ship; opened once in a process."""
+    return Brands(locations.weights() / "brands")

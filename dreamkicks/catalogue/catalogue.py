@@ -1,0 +1,363 @@
+"""The one door to products on disk: keep them, index them, find them, check them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import numpy as np
+from PIL import Image
+
+from dreamkicks import files, locations, pictures
+from dreamkicks.catalogue import database, vectors
+from dreamkicks.catalogue.photos import keep_photo, photo_path
+from dreamkicks.catalogue.product import Filters, Finding, Product
+from dreamkicks.errors import CatalogueBusy, CatalogueError, PictureError
+from dreamkicks.text import clean
+
+_BATCH = 64
+
+OnProgress = Callable[[int, int], None]
+"""Told how many are done of how many. It may raise Cancelled."""
+
+
+class PictureEncoder(Protocol):
+    """What indexing needs of an encoder."""
+
+    identity: str
+    dim: int
+
+    def pictures(self, images: list[Image.Image]) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A product as somebody lists it: foreign text, cleaned when it is kept."""
+
+    brand: str
+    title: str
+    store: str = "mine"
+    price: Decimal | None = None
+    currency: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Stats:
+    products: int
+    photos: int
+    indexed: int
+    encoder: str | None
+    generation: int | None
+    bytes: int
+    brands: dict[str, int]
+    stores: dict[str, int]
+    prices: dict[str, tuple[str, str]]
+    """Lowest and highest price by currency."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    what: str
+    advice: str
+
+
+class Catalogue:
+    """A folder of products. Many may read while one writes; see design of vectors.py for why readers never break."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open a catalogue, made empty when absent. Raises CatalogueError, CatalogueTooNew, StorageError."""
+        self.folder = folder
+        with files.storage(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._connection = database.connect(folder)
+        self._vectors: vectors.Vectors | None = None
+        self._guard = threading.RLock()
+
+    @classmethod
+    def of_user(cls) -> Catalogue:
+        """The person's own catalogue; at first a copy of the one that ships."""
+        folder = locations.catalogue()
+        if not (folder / database.NAME).exists() and (locations.concepts() / database.NAME).exists():
+            with files.storage(folder):
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".catalogue-") as beside:
+                    shutil.copytree(locations.concepts(), Path(beside) / "copy")
+                    with contextlib.suppress(FileExistsError):  # another process was quicker
+                        os.rename(Path(beside) / "copy", folder)
+        return cls(folder)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    # ---------------------------------------------------------------- finding
+
+    def search(self, vector: np.ndarray, encoder: str, k: int = 10, filters: Filters | None = None) -> list[Finding]:
+        """The k nearest products to a unit vector (dim,) made by the encoder of that identity; all k when so many fit.
+
+        Raises CatalogueError when the index was made by another encoder; `index` mends that.
+        """
+        loaded = self._load()
+        if loaded is None:
+            return []
+        if loaded.encoder != encoder:
+            raise CatalogueError("The catalogue was indexed by another encoder. Run dreamkicks catalog verify --repair.")
+        allowed = self._allowed(filters) if filters else None
+        best: dict[int, tuple[float, int]] = {}
+        count, reach = 4 * k, 0
+        while True:
+            hits = loaded.search(vector, count, allowed)
+            owners = self._owners([photo for photo, _ in hits[reach:]])
+            for photo, score in hits[reach:]:
+                if photo in owners:
+                    best.setdefault(owners[photo], (score, photo))
+            if len(best) >= k or len(hits) < count:
+                break
+            count, reach = count * 4, len(hits)
+        return [
+            Finding(rank, score, self.product(product, photo))
+            for rank, (product, (score, photo)) in enumerate(list(best.items())[:k], start=1)
+        ]
+
+    def product(self, number: int, photo: int | None = None) -> Product:
+        """A product by its id, with that photo or its first. Raises CatalogueError when there is none."""
+        row = self._ask(
+            "SELECT product.*, hash FROM product JOIN photo ON photo.product = product.id "
+            "WHERE product.id = ? AND photo.id = COALESCE(?, photo.id) ORDER BY photo.id LIMIT 1",
+            (number, photo),
+        )
+        if not row:
+            raise CatalogueError(f"The catalogue has no product {number}. Search again.")
+        return _product(self.folder, row[0])
+
+    def products(self) -> Iterator[Product]:
+        """All products, in the order they came."""
+        for row in self._ask(
+            "SELECT product.*, (SELECT hash FROM photo WHERE photo.product = product.id ORDER BY id LIMIT 1) AS hash "
+            "FROM product ORDER BY id"
+        ):
+            yield _product(self.folder, row)
+
+    # ---------------------------------------------------------------- keeping
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Be the one writer. Raises CatalogueBusy at once when another process is."""
+        busy = CatalogueBusy(f"Another dreamkicks is writing to {self.folder}. Wait until it is done, then try again.")
+        with files.lock(self.folder / "lock", busy), self._guard:
+            yield
+
+    def knows(self, source: str) -> bool:
+        """Whether a picture with that pictures.digest is kept already."""
+        return bool(self._ask("SELECT 1 FROM photo WHERE source = ?", (source,)))
+
+    def keep(self, picture: Image.Image, listing: Listing) -> int:
+        """Keep a product with its photo, or one more photo of a product (same store and url); returns the product's id.
+
+        Call it inside `writing`, and `index` afterwards. The product is durable when this returns.
+        """
+        source = pictures.digest(picture)
+        hash_of_file = keep_photo(self.folder, picture)
+        url = _web_address(listing.url)
+        try:
+            with self._connection as transaction:
+                transaction.execute(
+                    "INSERT INTO product (store, key, brand, title, price, currency, url) VALUES (?, ?, ?, ?, ?, ?, ?) "
+                    "ON CONFLICT (store, key) DO UPDATE SET brand = excluded.brand, title = excluded.title, "
+                    "price = excluded.price, currency = excluded.currency, url = excluded.url, available = 1",
+                    (
+                        clean(listing.store, 60),
+                        url or source,
+                        clean(listing.brand, 60),
+                        clean(listing.title),
+                        None if listing.price is None else str(listing.price),
+                        clean(listing.currency, 3).upper() if listing.currency else None,
+                        url,
+                    ),
+                )
+                (number,) = transaction.execute(
+                    "SELECT id FROM product WHERE store = ? AND key = ?", (clean(listing.store, 60), url or source)
+                ).fetchone()
+                transaction.execute(
+                    "INSERT INTO photo (product, source, hash) VALUES (?, ?, ?) ON CONFLICT (source) DO NOTHING",
+                    (number, source, hash_of_file),
+                )
+        except sqlite3.DatabaseError as error:
+            raise database.damaged(self.folder, error) from error
+        return int(number)
+
+    def index(self, encoder: PictureEncoder, on_progress: OnProgress | None = None) -> int:
+        """Bring the vectors in step with the photos: encode what is new, drop what is gone, all anew for another encoder.
+
+        Returns how many photos were encoded. Photos that can't be read are left out; `verify` names them.
+        """
+        loaded = self._load_or_none()
+        wanted = {row["id"]: row["hash"] for row in self._ask("SELECT id, hash FROM photo ORDER BY id")}
+        keep = np.zeros(0, bool)
+        if loaded is not None and loaded.encoder == encoder.identity:
+            keep = np.isin(loaded.keys, np.fromiter(wanted, np.int64, len(wanted)))
+        have = set(loaded.keys[keep].tolist()) if loaded is not None and keep.size else set()
+        missing = [photo for photo in wanted if photo not in have]
+        if not missing and loaded is not None and loaded.encoder == encoder.identity and keep.all():
+            return 0
+        keys = [loaded.keys[keep]] if loaded is not None and keep.size else []
+        rows = [loaded.rows[keep]] if loaded is not None and keep.size else [np.zeros((0, encoder.dim), np.float32)]
+        for start in range(0, len(missing), _BATCH):
+            if on_progress:
+                on_progress(start, len(missing))
+            read = [(photo, image) for photo in missing[start : start + _BATCH] if (image := self._read(wanted[photo]))]
+            if read:
+                keys.append(np.array([photo for photo, _ in read], np.int64))
+                rows.append(encoder.pictures([image for _, image in read]))
+        if on_progress:
+            on_progress(len(missing), len(missing))
+        vectors.save(self.folder, encoder.identity, np.concatenate(keys) if keys else np.zeros(0, np.int64), np.concatenate(rows))
+        return len(missing)
+
+    def in_step(self, encoder: str) -> bool:
+        """Whether every photo can be found by that encoder's vectors."""
+        loaded = self._load_or_none()
+        (count,) = self._ask("SELECT count(*) FROM photo")[0]
+        return count == 0 if loaded is None else loaded.encoder == encoder and len(loaded.keys) == count
+
+    # ---------------------------------------------------------------- checking
+
+    def stats(self) -> Stats:
+        loaded = self._load_or_none()
+        prices: dict[str, tuple[str, str]] = {}
+        for row in self._ask("SELECT COALESCE(currency, '') AS c, price FROM product WHERE price IS NOT NULL"):
+            low, high = prices.get(row["c"], (row["price"], row["price"]))
+            prices[row["c"]] = (min(low, row["price"], key=Decimal), max(high, row["price"], key=Decimal))
+        return Stats(
+            products=self._ask("SELECT count(*) FROM product")[0][0],
+            photos=self._ask("SELECT count(*) FROM photo")[0][0],
+            indexed=0 if loaded is None else len(loaded.keys),
+            encoder=None if loaded is None else loaded.encoder,
+            generation=None if loaded is None else loaded.generation,
+            bytes=sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file()),
+            brands=self._count("brand"),
+            stores=self._count("store"),
+            prices=prices,
+        )
+
+    def verify(self, on_progress: OnProgress | None = None) -> list[Problem]:
+        """Read everything and compare: the database, every photo against its hash, the vectors against the photos."""
+        problems = []
+        state = self._ask("PRAGMA integrity_check")[0][0]
+        if state != "ok":
+            problems.append(Problem(f"the database is damaged: {state}", f"move {self.folder} away and import again"))
+        photos = self._ask("SELECT id, hash FROM photo")
+        for place, row in enumerate(photos):
+            if on_progress and place % 50 == 0:
+                on_progress(place, len(photos))
+            path = photo_path(self.folder, row["hash"])
+            if not path.is_file():
+                problems.append(Problem(f"photo {path.name} is missing", "import its picture again"))
+            elif files.sha256(path) != row["hash"]:
+                problems.append(Problem(f"photo {path.name} is damaged", "delete it and import its picture again"))
+        try:
+            loaded = vectors.load(self.folder)
+        except CatalogueError as error:
+            return [*problems, Problem(str(error).split(". ")[0], "run dreamkicks catalog verify --repair")]
+        indexed = set() if loaded is None else set(loaded.keys.tolist())
+        if lost := {row["id"] for row in photos} - indexed:
+            problems.append(Problem(f"{len(lost)} photos are not indexed", "run dreamkicks catalog verify --repair"))
+        if gone := indexed - {row["id"] for row in photos}:
+            problems.append(Problem(f"{len(gone)} vectors have no photo", "run dreamkicks catalog verify --repair"))
+        return problems
+
+    def _count(self, column: str) -> dict[str, int]:
+        rows = self._ask(f"SELECT {column}, count(*) FROM product GROUP BY {column} ORDER BY 2 DESC, 1")
+        return {row[0]: row[1] for row in rows}
+
+    def _read(self, digest: str) -> Image.Image | None:
+        try:
+            return pictures.load(photo_path(self.folder, digest))
+        except PictureError:
+            return None
+
+    def _load(self) -> vectors.Vectors | None:
+        with self._guard:
+            pointer = vectors.current(self.folder)
+            if pointer is None:
+                self._vectors = None
+            elif self._vectors is None or self._vectors.generation != pointer[0]:
+                self._vectors = vectors.load(self.folder)
+            return self._vectors
+
+    def _load_or_none(self) -> vectors.Vectors | None:
+        try:
+            return self._load()
+        except vectors.VectorsDamaged:
+            return None
+
+    def _allowed(self, filters: Filters) -> np.ndarray | None:
+        conditions, values = [], []
+        for column, value in (("brand", filters.brand), ("store", filters.store)):
+            if value is not None:
+                conditions.append(f"{column} = ? COLLATE NOCASE")
+                values.append(value)
+        if filters.available:
+            conditions.append("available = 1")
+        if filters.max_price is not None:
+            conditions.append("price IS NOT NULL")
+        if not conditions:
+            return None
+        rows = self._ask(
+            "SELECT photo.id, price FROM photo JOIN product ON product.id = photo.product WHERE " + " AND ".join(conditions),
+            tuple(values),
+        )
+        most = filters.max_price
+        return np.array([row["id"] for row in rows if most is None or Decimal(row["price"]) <= most], np.int64)
+
+    def _owners(self, photos: list[int]) -> dict[int, int]:
+        owners = {}
+        for start in range(0, len(photos), 500):
+            part = photos[start : start + 500]
+            marks = ", ".join("?" * len(part))
+            owners.update(
+                {row["id"]: row["product"] for row in self._ask(f"SELECT id, product FROM photo WHERE id IN ({marks})", tuple(part))}
+            )
+        return owners
+
+    def _ask(self, query: str, values: tuple[object, ...] = ()) -> list[sqlite3.Row]:
+        try:
+            with self._guard:
+                return self._connection.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise database.damaged(self.folder, error) from error
+
+
+def _product(folder: Path, row: sqlite3.Row) -> Product:
+    return Product(
+        id=row["id"],
+        brand=row["brand"],
+        title=row["title"],
+        price=None if row["price"] is None else Decimal(row["price"]),
+        currency=row["currency"],
+        url=row["url"],
+        store=row["store"],
+        photo=photo_path(folder, row["hash"]),
+        available=bool(row["available"]),
+    )
+
+
+def _web_address(url: str | None) -> str | None:
+    """The address when it is one of the web, printable and of bounded length; None otherwise."""
+    if not url or len(url) > 2000 or clean(url, 2000) != url or " " in url:
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return url if parts.scheme in ("http", "https") and parts.hostname else None

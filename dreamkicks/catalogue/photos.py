@@ -1,0 +1,32 @@
+"""Photos under their content hash."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+from PIL import Image
+
+from dreamkicks.files import write_atomic
+
+LONGEST_SIDE = 512
+
+
+def photo_path(folder: Path, digest: str) -> Path:
+    """Where the photo of that hash lies. The name comes from nothing but the hash."""
+    return folder / "photos" / digest[:2] / f"{digest}.webp"
+
+
+def keep_photo(folder: Path, picture: Image.Image) -> str:
+    """Re-encode a picture, at most LONGEST_SIDE px, and keep it; returns the SHA-256 of the file."""
+    small = picture.copy()
+    small.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=85)
+    data = buffer.getvalue()
+    digest = hashlib.sha256(data).hexdigest()
+    path = photo_path(folder, digest)
+    if not path.exists():
+        write_atomic(path, data)
+    return digest

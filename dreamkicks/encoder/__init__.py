@@ -1,0 +1,1 @@
+"""CLIP through open_clip: pictures and words to unit vectors."""
