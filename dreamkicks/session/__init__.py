@@ -1,0 +1,1 @@
+"""Dreams and sessions: what was painted, from what, and how to come back to it."""

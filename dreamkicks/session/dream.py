@@ -1,0 +1,99 @@
+"""A dream: one picture's recipe."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import asdict, dataclass, fields
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Literal
+
+from dreamkicks import __version__
+from dreamkicks.errors import SessionError
+from dreamkicks.painter.painter import Painting
+
+Kind = Literal["imagine", "edit"]
+
+
+@dataclass(frozen=True)
+class Dream:
+    """How a picture came about; `steps` are those that really ran. `words` is the prompt, or the instruction of an edit."""
+
+    id: int
+    parent: int | None
+    kind: Kind
+    words: str
+    seed: int
+    model: str
+    strength: float | None
+    steps: int
+    size: int
+    seconds: float
+    understood: tuple[str, ...]
+    ignored: tuple[str, ...]
+    versions: dict[str, str]
+
+    @classmethod
+    def of(
+        cls, painting: Painting, kind: Kind, words: str, strength: float | None = None, id: int = 1, parent: int | None = None
+    ) -> Dream:
+        return cls(
+            id=id,
+            parent=parent,
+            kind=kind,
+            words=words,
+            seed=painting.seed,
+            model=painting.model,
+            strength=strength,
+            steps=painting.steps,
+            size=painting.size,
+            seconds=round(painting.seconds, 3),
+            understood=painting.understood,
+            ignored=painting.ignored,
+            versions=_versions(),
+        )
+
+    @property
+    def file(self) -> str:
+        """The name of its picture in the session's folder."""
+        return f"dream-{self.id:04d}.png"
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Dream:
+        """Raises SessionError when a field is missing or of the wrong type."""
+        try:
+            values = {field.name: data[field.name] for field in fields(cls)}
+            values |= {name: tuple(map(str, data[name])) for name in ("understood", "ignored")}
+            dream = cls(**values)
+            if not all(isinstance(n, int) for n in (dream.id, dream.seed, dream.steps)) or dream.kind not in ("imagine", "edit"):
+                raise TypeError("id, seed, steps or kind")
+        except (KeyError, TypeError, ValueError) as error:
+            raise SessionError(f"A dream's record can't be read ({error}). The session was changed by something else.") from error
+        return dream
+
+    def summary(self, path: str) -> dict[str, Any]:
+        """What `generate` and `edit` print with --json."""
+        return {
+            "path": path,
+            "prompt" if self.kind == "imagine" else "instruction": self.words,
+            "seed": self.seed,
+            "model": self.model,
+            "steps": self.steps,
+            "size": self.size,
+            "seconds": self.seconds,
+            "understood": list(self.understood),
+            "ignored": list(self.ignored),
+        }
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    found = {"dreamkicks": __version__}
+    for package in ("torch", "diffusers"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
