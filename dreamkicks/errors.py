@@ -12,6 +12,10 @@
     ├── CatalogueError        the catalogue can't be used
     │   ├── CatalogueBusy     another process is writing to it
     │   └── CatalogueTooNew   a newer dreamkicks wrote it
+    ├── StoreError            a shop can't be asked, or its answer can't be used
+    │   ├── NotAllowed        a request that is never made: off the allow-list, a private address, robots.txt
+    │   ├── FetchFailed       one address gave no useful answer
+    │   └── StoreClosed       a shop is not asked again in this run
     └── SessionError          a session can't be read or has no such dream
 
     Cancelled                 somebody asked to stop; not an error
@@ -66,6 +70,27 @@ class CatalogueBusy(CatalogueError):
 
 class CatalogueTooNew(CatalogueError):
     """A newer version wrote the catalogue."""
+
+
+class StoreError(DreamkicksError):
+    """A shop can't be asked, or its answer can't be used."""
+
+
+class NotAllowed(StoreError):
+    """A request that is never made: off the allow-list, to a private address, forbidden by robots.txt."""
+
+
+class FetchFailed(StoreError):
+    """One address gave no useful answer. `lasting` when asking again soon would be no use; `status` as HTTP has it, 0 if none."""
+
+    def __init__(self, message: str, *, lasting: bool, status: int = 0) -> None:
+        super().__init__(message)
+        self.lasting = lasting
+        self.status = status
+
+
+class StoreClosed(StoreError):
+    """A shop is not asked again in this run: it rejects us, it is down, the budget is spent."""
 
 
 class SessionError(DreamkicksError):

@@ -33,6 +33,16 @@ def settings_file() -> Path:
     return home() / "settings.toml"
 
 
+def stores_file() -> Path:
+    """The shops that a person added."""
+    return home() / "stores.toml"
+
+
+def shop_cache() -> Path:
+    """What shops answered last; it may be deleted at any time."""
+    return home() / "shops.db"
+
+
 def weights() -> Path:
     """The built-in models."""
     return _bundled("weights")

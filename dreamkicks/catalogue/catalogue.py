@@ -154,8 +154,17 @@ class Catalogue:
     def writing(self) -> Iterator[None]:
         """Be the one writer. Raises CatalogueBusy at once when another process is."""
         busy = CatalogueBusy(f"Another dreamkicks is writing to {self.folder}. Wait until it is done, then try again.")
-        with files.lock(self.folder / "lock", busy), self._guard:
+        with files.lock(self.folder / "lock", busy):
             yield
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of what is written to the connection, or nothing; one thread at a time. Call it inside `writing`."""
+        try:
+            with self._guard, self._connection as connection:
+                yield connection
+        except sqlite3.DatabaseError as error:
+            raise database.damaged(self.folder, error) from error
 
     def knows(self, source: str) -> bool:
         """Whether a picture with that pictures.digest is kept already."""
@@ -168,32 +177,29 @@ class Catalogue:
         """
         source = pictures.digest(picture)
         hash_of_file = keep_photo(self.folder, picture)
-        url = _web_address(listing.url)
-        try:
-            with self._connection as transaction:
-                transaction.execute(
-                    "INSERT INTO product (store, key, brand, title, price, currency, url) VALUES (?, ?, ?, ?, ?, ?, ?) "
-                    "ON CONFLICT (store, key) DO UPDATE SET brand = excluded.brand, title = excluded.title, "
-                    "price = excluded.price, currency = excluded.currency, url = excluded.url, available = 1",
-                    (
-                        clean(listing.store, 60),
-                        url or source,
-                        clean(listing.brand, 60),
-                        clean(listing.title),
-                        None if listing.price is None else str(listing.price),
-                        clean(listing.currency, 3).upper() if listing.currency else None,
-                        url,
-                    ),
-                )
-                (number,) = transaction.execute(
-                    "SELECT id FROM product WHERE store = ? AND key = ?", (clean(listing.store, 60), url or source)
-                ).fetchone()
-                transaction.execute(
-                    "INSERT INTO photo (product, source, hash) VALUES (?, ?, ?) ON CONFLICT (source) DO NOTHING",
-                    (number, source, hash_of_file),
-                )
-        except sqlite3.DatabaseError as error:
-            raise database.damaged(self.folder, error) from error
+        url = web_address(listing.url)
+        with self.transaction() as transaction:
+            transaction.execute(
+                "INSERT INTO product (store, key, brand, title, price, currency, url) VALUES (?, ?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (store, key) DO UPDATE SET brand = excluded.brand, title = excluded.title, "
+                "price = excluded.price, currency = excluded.currency, url = excluded.url, available = 1",
+                (
+                    clean(listing.store, 60),
+                    url or source,
+                    clean(listing.brand, 60),
+                    clean(listing.title),
+                    None if listing.price is None else str(listing.price),
+                    clean(listing.currency, 3).upper() if listing.currency else None,
+                    url,
+                ),
+            )
+            (number,) = transaction.execute(
+                "SELECT id FROM product WHERE store = ? AND key = ?", (clean(listing.store, 60), url or source)
+            ).fetchone()
+            transaction.execute(
+                "INSERT INTO photo (product, source, hash) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (number, source, hash_of_file),
+            )
         return int(number)
 
     def index(self, encoder: PictureEncoder, on_progress: OnProgress | None = None) -> int:
@@ -352,7 +358,7 @@ def _product(folder: Path, row: sqlite3.Row) -> Product:
     )
 
 
-def _web_address(url: str | None) -> str | None:
+def web_address(url: str | None) -> str | None:
     """The address when it is one of the web, printable and of bounded length; None otherwise."""
     if not url or len(url) > 2000 or clean(url, 2000) != url or " " in url:
         return None

@@ -1,0 +1,139 @@
+"""What shops said last, and what their products cost over time: the refresh's way into a catalogue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dreamkicks.catalogue.catalogue import Catalogue, web_address
+from dreamkicks.stores.store import Offer
+
+
+@dataclass(frozen=True)
+class Known:
+    """How an address of a shop was found last. A fingerprint is compared with an offer's."""
+
+    stamp: str | None
+    fingerprint: str
+    checked: float
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A kept photo: where it came from, the hash of its pixels, and that of its file."""
+
+    address: str
+    source: str
+    hash: str
+
+
+class Ledger:
+    """Every method is one transaction; call those that write inside `catalogue.writing`. Any thread may use it."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    def known(self, store: str, key: str) -> Known | None:
+        with self._catalogue.transaction() as base:
+            row = base.execute(
+                "SELECT stamp, fingerprint, checked FROM listing WHERE store = ? AND key = ?", (store, key)
+            ).fetchone()
+        return Known(*row) if row else None
+
+    def addresses(self, store: str, key: str) -> set[str]:
+        """Where the photos that a product has came from."""
+        with self._catalogue.transaction() as base:
+            rows = base.execute(
+                "SELECT address FROM photo JOIN product ON product.id = photo.product "
+                "WHERE store = ? AND key = ? AND address IS NOT NULL",
+                (store, key),
+            ).fetchall()
+        return {row[0] for row in rows}
+
+    def note(self, store: str, key: str, known: Known) -> None:
+        """Remember how an address was found; its product stays as it is."""
+        with self._catalogue.transaction() as base:
+            base.execute("INSERT OR REPLACE INTO listing VALUES (?, ?, ?, ?, ?)", _listing(store, key, known))
+
+    def dismiss(self, store: str, key: str, known: Known) -> None:
+        """Remember that an address is no product of interest; if it was one, it is not sold any more."""
+        with self._catalogue.transaction() as base:
+            base.execute("INSERT OR REPLACE INTO listing VALUES (?, ?, ?, ?, ?)", _listing(store, key, known))
+            base.execute("UPDATE product SET available = 0 WHERE store = ? AND key = ?", (store, key))
+
+    def keep(self, store: str, offer: Offer, photos: Iterable[Photo], known: Known) -> bool:
+        """Keep an offer with what is new of its photos; tells whether the product is new."""
+        price = None if offer.price is None else str(offer.price)
+        sizes = json.dumps([[size.label, size.available] for size in offer.sizes], ensure_ascii=False)
+        with self._catalogue.transaction() as base:
+            (new,) = base.execute(
+                "SELECT NOT EXISTS (SELECT 1 FROM product WHERE store = ? AND key = ?)", (store, offer.url)
+            ).fetchone()
+            (number,) = base.execute(
+                "INSERT INTO product (store, key, brand, title, price, currency, url, available, style, sizes) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (store, key) DO UPDATE SET brand = excluded.brand, "
+                "title = excluded.title, price = excluded.price, currency = excluded.currency, url = excluded.url, "
+                "available = excluded.available, style = excluded.style, sizes = excluded.sizes RETURNING id",
+                (
+                    *(store, offer.url, offer.brand, offer.title, price, offer.currency),
+                    *(web_address(offer.url), offer.available, offer.style, sizes),
+                ),
+            ).fetchone()
+            base.executemany(
+                "INSERT INTO photo (product, source, hash, address) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (product, source) DO UPDATE SET address = excluded.address",
+                [(number, photo.source, photo.hash, photo.address) for photo in photos],
+            )
+            # Photos that the shop took away go, unless none would be left.
+            shown = json.dumps(offer.pictures)
+            base.execute(
+                "DELETE FROM photo WHERE product = ?1 AND address NOT IN (SELECT value FROM json_each(?2)) AND EXISTS "
+                "(SELECT 1 FROM photo WHERE product = ?1 AND address IN (SELECT value FROM json_each(?2)))",
+                (number, shown),
+            )
+            base.execute(
+                "INSERT INTO price SELECT ?1, ?2, ?3, ?4 WHERE (?3, ?4) IS NOT "
+                "(SELECT price, currency FROM price WHERE product = ?1 ORDER BY rowid DESC LIMIT 1)",
+                (number, _utc(known.checked), price, offer.currency),
+            )
+            base.execute("INSERT OR REPLACE INTO listing VALUES (?, ?, ?, ?, ?)", _listing(store, offer.url, known))
+        return bool(new)
+
+    def retire(self, store: str, listed: set[str]) -> int:
+        """Mark what a shop no longer lists as not available; returns how many products that changed."""
+        with self._catalogue.transaction() as base:
+            keys = base.execute("SELECT key FROM listing WHERE store = ?", (store,)).fetchall()
+            gone = [(store, row[0]) for row in keys if row[0] not in listed]
+            base.executemany("DELETE FROM listing WHERE store = ? AND key = ?", gone)
+            return base.executemany(
+                "UPDATE product SET available = 0 WHERE store = ? AND key = ? AND available", gone
+            ).rowcount
+
+    def prices(self, store: str, key: str) -> list[tuple[str, str | None, str | None]]:
+        """(since, price, currency), the oldest first."""
+        with self._catalogue.transaction() as base:
+            rows = base.execute(
+                "SELECT since, price.price, price.currency FROM price JOIN product ON product.id = price.product "
+                "WHERE store = ? AND key = ? ORDER BY price.rowid",
+                (store, key),
+            ).fetchall()
+        return [tuple(row) for row in rows]
+
+    def refreshed(self) -> dict[str, tuple[int, int, str]]:
+        """By store: products, those that can be bought, and when it was last looked at (UTC)."""
+        with self._catalogue.transaction() as base:
+            rows = base.execute(
+                "SELECT product.store, count(*), sum(available), max(checked) FROM product "
+                "JOIN listing ON listing.store = product.store AND listing.key = product.key GROUP BY product.store"
+            ).fetchall()
+        return {row[0]: (row[1], row[2], _utc(row[3])) for row in rows}
+
+
+def _listing(store: str, key: str, known: Known) -> tuple[str, str, str | None, str, float]:
+    return store, key, known.stamp, known.fingerprint, known.checked
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

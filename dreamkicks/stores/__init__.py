@@ -1,0 +1,1 @@
+"""Web shops: what they list, read politely and safely."""
