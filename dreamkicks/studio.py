@@ -139,10 +139,10 @@ class Studio:
 
     # ---------------------------------------------------------------- finding
 
-    def accept(self, k: int = 10) -> Result:
+    def accept(self, k: int = 10, on_progress: OnProgress | None = None) -> Result:
         """That's it: name the brand of the current dream and find what is like it."""
         picture = self.session.picture(self._current())
-        result = Result(self.classify(picture), self.search(picture, k=k))
+        result = Result(self.classify(picture), self.search(picture, k=k, on_progress=on_progress))
         self.session.accept(
             {
                 "brands": [guess.__dict__ for guess in result.verdict.brands],

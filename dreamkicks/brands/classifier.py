@@ -58,7 +58,7 @@ class Brands:
         shares /= shares.sum(1, keepdims=True)
         verdicts = []
         for chance, row in zip(sneaker, shares, strict=True):
-            order = np.argsort(-row) if chance >= self._threshold else []
+            order = np.argsort(-row).tolist() if chance >= self._threshold else []
             verdicts.append(Verdict(float(chance), tuple(BrandGuess(self.names[i], float(row[i])) for i in order)))
         return verdicts
 

@@ -129,6 +129,13 @@ class Catalogue:
             for rank, (product, (score, photo)) in enumerate(list(best.items())[:k], start=1)
         ]
 
+    def check_filters(self, filters: Filters) -> None:
+        """Raises CatalogueError for a brand or store that no product has, naming those there are."""
+        for column, value in (("brand", filters.brand), ("store", filters.store)):
+            if value is not None and not self._ask(f"SELECT 1 FROM product WHERE {column} = ? COLLATE NOCASE LIMIT 1", (value,)):
+                known = ", ".join(list(self._count(column))[:30]) or "none"
+                raise CatalogueError(f"The catalogue has no {column} '{clean(value, 60)}'. It has: {known}.")
+
     def product(self, number: int, photo: int | None = None) -> Product:
         """A product by its id, with that photo or its first. Raises CatalogueError when there is none."""
         row = self._ask(

@@ -9,6 +9,9 @@ from typing import Any
 
 from dreamkicks.brands.classifier import BrandGuess
 
+CONCEPTS = "concepts"
+"""The store of the sneakers that ship: painted ones, which nobody sells."""
+
 
 @dataclass(frozen=True)
 class Product:
@@ -23,6 +26,18 @@ class Product:
     store: str
     photo: Path
     available: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "brand": self.brand,
+            "title": self.title,
+            "price": None if self.price is None else str(self.price),
+            "currency": self.currency,
+            "url": self.url,
+            "store": self.store,
+            "photo": str(self.photo),
+        }
 
 
 @dataclass(frozen=True)
@@ -45,18 +60,4 @@ class Finding:
     brands: tuple[BrandGuess, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        product = self.product
-        return {
-            "rank": self.rank,
-            "score": round(self.score, 4),
-            "product": {
-                "id": product.id,
-                "brand": product.brand,
-                "title": product.title,
-                "price": None if product.price is None else str(product.price),
-                "currency": product.currency,
-                "url": product.url,
-                "store": product.store,
-                "photo": str(product.photo),
-            },
-        }
+        return {"rank": self.rank, "score": round(self.score, 4), "product": self.product.to_json()}

@@ -55,6 +55,7 @@ class BlockAutoencoder(ModelMixin, ConfigMixin):
     @torch.no_grad()
     def set_components(self, mean: Tensor, components: Tensor, scale: Tensor) -> None:
         """Fix the linear map: `mean` (192,), orthonormal `components` (latent_channels, 192), `scale` (latent_channels,)."""
+        assert self.analysis.bias is not None and self.synthesis.bias is not None
         self.analysis.weight.copy_((components / scale[:, None]).view(-1, 3, 8, 8))
         self.analysis.bias.copy_(-(components @ mean) / scale)
         self.synthesis.weight.copy_((components * scale[:, None]).view(-1, 3, 8, 8))

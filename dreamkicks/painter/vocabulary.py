@@ -109,7 +109,7 @@ class _Binder:
         self._modifier = None
         if self._all:
             self._all = False
-            self.blueprint = replace(self.blueprint, **dict.fromkeys(COLOURED_PARTS, colour))
+            self.blueprint = replace(self.blueprint, **dict.fromkeys(COLOURED_PARTS, colour))  # type: ignore[arg-type]
             return
         ahead = [other for other in later if other.kind not in ("stop", "material", "unknown")]
         if self._part is None or _next_is(ahead, "part", "unpaintable"):
@@ -194,7 +194,7 @@ class _Binder:
     _take_pause = _take_break
 
     def _colour_part(self, part: str, colour: Lab) -> None:
-        self.blueprint = replace(self.blueprint, **{part: colour})
+        self.blueprint = replace(self.blueprint, **{part: colour})  # type: ignore[arg-type]
 
     def _flush(self) -> None:
         for colour in self._colours:

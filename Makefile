@@ -1,0 +1,38 @@
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= ../shared/data
+
+.PHONY: dream test lint models clean
+
+# The whole loop without a screen: a random sneaker, two edits, accept, the nearest products. `$(BIN)/dreamkicks` starts the studio.
+dream: $(VENV)/installed
+	$(BIN)/dreamkicks demo -o dreams
+
+test: $(VENV)/installed-test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Train all built-in models anew from the photographs in DATA; hours on two CPU cores.
+models: $(VENV)/installed-test
+	$(BIN)/python -m scripts.train_encoder $(DATA)
+	$(BIN)/python -m scripts.train_brands $(DATA)
+	$(BIN)/python -m scripts.train_painter $(DATA)
+	$(BIN)/python -m scripts.build_concepts
+
+clean:
+	rm -rf $(VENV) dist build dreams .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(VENV)/installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[test,lint,train]"
+	touch $@

@@ -1,0 +1,44 @@
+"""The command line: one file a verb; each parses, calls and prints."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from dreamkicks.errors import Cancelled, DreamkicksError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns its exit status: 0 done, 1 could not do it, 2 bad usage, 130 interrupted."""
+    # The libraries' chatter would stand between a person and the one line that matters.
+    for name, value in {
+        "TRANSFORMERS_VERBOSITY": "error",
+        "DIFFUSERS_VERBOSITY": "error",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }.items():
+        os.environ.setdefault(name, value)
+    from dreamkicks.cli import output
+    from dreamkicks.cli.app import app
+
+    try:
+        # Typer turns its own exits, a KeyboardInterrupt among them, into a status.
+        status = app(arguments, prog_name="dreamkicks", standalone_mode=False)
+        sys.stdout.flush()
+    except DreamkicksError as error:
+        output.problem(str(error))
+        return 1
+    except (Cancelled, KeyboardInterrupt):
+        status = 130
+    except BrokenPipeError:
+        # Whoever read the results has seen enough, as `head` does; the interpreter must not flush to them again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if not output.is_usage_error(error):
+            raise
+        output.usage(error)
+        return 2
+    if status == 130:
+        output.problem("Interrupted.")
+    return int(status or 0)

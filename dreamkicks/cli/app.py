@@ -1,0 +1,71 @@
+"""The verbs together, and what all of them share."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from dreamkicks.cli import batch, bench, catalog, classify, demo, doctor, edit, generate, models, search
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from dreamkicks import __version__
+
+        print(f"dreamkicks {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def studio(
+    context: typer.Context,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="builtin, model/pretrained of open_clip, or hf-hub:owner/name.")
+    ] = None,
+    offline: Annotated[bool | None, typer.Option("--offline", help="Never open a connection.")] = None,
+    graphics: Annotated[
+        str | None, typer.Option(help="How the studio draws: auto, kitty, sixel, halfcell or none.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="The preset that paints: see dreamkicks models list.")] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Dream up a sneaker, change it in words, find the nearest one that can be bought. Without a verb: the studio."""
+    context.obj = {"device": device, "encoder": encoder, "offline": offline, "graphics": graphics, "model": model}
+    if context.invoked_subcommand is not None:
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        demo.demo(context)
+        return
+    from dreamkicks.cli.shared import open_studio
+
+    one = open_studio(context)
+    from dreamkicks.tui.app import run
+
+    run(one, one.settings.graphics)
+
+
+for verb in (
+    demo.demo,
+    generate.generate,
+    edit.edit,
+    search.search,
+    classify.classify,
+    batch.batch,
+    doctor.doctor,
+    bench.bench,
+):
+    app.command()(verb)
+app.add_typer(catalog.app, name="catalog")
+app.add_typer(models.app, name="models")

@@ -1,0 +1,222 @@
+"""dreamkicks catalog refresh | import | add | stats | verify | export | stores"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dreamkicks.cli import output
+from dreamkicks.cli.shared import load_settings, open_studio
+from dreamkicks.errors import StoreError
+
+if TYPE_CHECKING:
+    from dreamkicks.catalogue.refresh import StoreReport
+
+app = typer.Typer(help="The products that are searched.", no_args_is_help=True)
+
+_Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
+
+
+@app.command()
+def refresh(
+    context: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[STORE]...", help="Only these; all without.")] = None,
+    budget: Annotated[int | None, typer.Option(min=1, help="The most requests of this run.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be asked, and ask nothing.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when anything failed.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Bring in what shops sell today."""
+    from dreamkicks import locations
+    from dreamkicks.catalogue.refresh import refresh as run
+    from dreamkicks.catalogue.refresh import rehearse
+    from dreamkicks.stores.cache import Cache
+    from dreamkicks.stores.fetcher import Fetcher
+    from dreamkicks.stores.store import stores
+
+    settings = load_settings(context)
+    known = stores()
+    for name in names or ():
+        if name not in known:
+            raise StoreError(
+                f"No store is called '{name}'. Choose from: {', '.join(known)}; or add it to {locations.stores_file()}."
+            )
+    chosen = [known[name] for name in dict.fromkeys(names or known)]
+    studio = open_studio(context)
+    on_dry_run = output.line if dry_run else None
+    fetcher = Fetcher(
+        Cache(locations.shop_cache(), time.time()),
+        contact=settings.contact,
+        budget=budget,
+        offline=settings.offline,
+        on_dry_run=on_dry_run,
+    )
+    try:
+        if dry_run:
+            rehearse(studio.catalogue, chosen, fetcher)
+            return
+        if not settings.contact:
+            output.note("Shops see no contact of yours; set DREAMKICKS_CONTACT to an address where they reach you.")
+        with output.stores() as on_store:
+            reports = run(studio.catalogue, studio.encoder, chosen, fetcher, on_store)
+    finally:
+        fetcher.close()
+    for report in reports:
+        _tell(report, as_json)
+    if all(report.stopped and not report.listed for report in reports) or (
+        strict and any(report.stopped or report.failed for report in reports)
+    ):
+        raise typer.Exit(1)
+
+
+def _tell(report: StoreReport, as_json: bool) -> None:
+    if as_json:
+        output.json_line(report.to_json())
+        return
+    output.line(
+        f"{report.store}: {report.listed} listed, {report.new} new, {report.changed} changed, {report.unchanged} unchanged, "
+        f"{report.gone} gone, {report.pictures} pictures, {report.requests} requests, {len(report.failed)} failed"
+    )
+    for address, reason in report.failed:
+        output.note(f"  {address}: {reason}")
+    if report.stopped:
+        output.note(f"  stopped: {report.stopped}")
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    source: Annotated[
+        Path, typer.Argument(help="A folder of pictures, a CSV beside its pictures, or an exported .zip.")
+    ],
+    csv: Annotated[
+        Path | None, typer.Option(help="A table for the folder: file, brand, title, price, currency, url, store.")
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """Bring in pictures of your own; what is known already is skipped."""
+    from dreamkicks.catalogue.importer import import_products
+
+    studio = open_studio(context)
+    with output.progress("importing") as on_progress:
+        report = import_products(studio.catalogue, studio.encoder, source, csv, on_progress)
+    for name, reason in report.failed:
+        output.note(f"{name}: {reason}")
+    if as_json:
+        failed = [{"file": name, "reason": reason} for name, reason in report.failed]
+        output.json_line({"added": report.added, "skipped": report.skipped, "failed": failed})
+    else:
+        output.line(f"{report.added} added, {report.skipped} known already, {len(report.failed)} with problems")
+    if report.failed and not report.added and not report.skipped:
+        raise typer.Exit(1)
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    photo: Annotated[str, typer.Argument(help="A picture, or - for stdin.")],
+    brand: Annotated[str, typer.Option(help="Who makes it.")],
+    title: Annotated[str, typer.Option(help="What it is called.")],
+    price: Annotated[str | None, typer.Option(help="A number: 129.95.")] = None,
+    currency: Annotated[str, typer.Option(help="Of the price.")] = "EUR",
+    url: Annotated[str | None, typer.Option(help="Where it is sold.")] = None,
+    as_json: _Json = False,
+) -> None:
+    """Add one product."""
+    from dreamkicks.catalogue.catalogue import Listing, web_address
+    from dreamkicks.catalogue.importer import parse_price
+    from dreamkicks.cli.shared import load_picture
+
+    try:
+        amount = None if price is None else parse_price(price)
+    except ValueError as error:
+        raise output.wrong_usage(f"{error}.") from None
+    if url is not None and web_address(url) is None:
+        raise output.wrong_usage(f"'{url}' is no http or https address.")
+    picture = load_picture(photo)
+    studio = open_studio(context)
+    listing = Listing(brand, title, price=amount, currency=None if amount is None else currency, url=url)
+    with studio.catalogue.writing(), output.progress("indexing") as on_progress:
+        number = studio.catalogue.keep(picture, listing)
+        studio.catalogue.index(studio.encoder, on_progress)
+    product = studio.catalogue.product(number)
+    if as_json:
+        output.json_line(product.to_json())
+    else:
+        output.line(f"{product.id}: {product.brand} {product.title}")
+
+
+@app.command()
+def stats(as_json: _Json = False) -> None:
+    """What is in the catalogue."""
+    from dreamkicks.catalogue.catalogue import Catalogue
+
+    found = Catalogue.of_user().stats()
+    if as_json:
+        output.json_line(vars(found))
+        return
+    output.line(
+        f"{found.products} products, {found.photos} photos, {found.indexed} indexed by {found.encoder}, {found.bytes / 1e6:.1f} MB"
+    )
+    for label, counts in (("brands", found.brands), ("stores", found.stores)):
+        output.line(f"{label}: {', '.join(f'{name} {count}' for name, count in list(counts.items())[:20])}")
+    for currency, (low, high) in found.prices.items():
+        output.line(f"prices: {low} to {high} {currency}")
+
+
+@app.command()
+def verify(
+    context: typer.Context,
+    repair: Annotated[bool, typer.Option("--repair", help="Index anew what is not in order.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Check every file of the catalogue."""
+    studio = open_studio(context)
+    if repair:
+        with studio.catalogue.writing(), output.progress("indexing") as on_progress:
+            studio.catalogue.index(studio.encoder, on_progress)
+    with output.progress("checking") as on_progress:
+        problems = studio.catalogue.verify(on_progress)
+    if as_json:
+        output.json_line({"problems": [vars(problem) for problem in problems]})
+    elif not problems:
+        output.line("The catalogue is in order.")
+    for problem in problems:
+        output.problem(f"{problem.what}: {problem.advice}")
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(file: Annotated[Path, typer.Argument(help="The .zip to write; catalog import reads it.")]) -> None:
+    """Write all products with their photos to one file."""
+    from dreamkicks.catalogue.catalogue import Catalogue
+    from dreamkicks.catalogue.importer import export_products
+
+    count = export_products(Catalogue.of_user(), file)
+    output.note(f"{count} products")
+    output.line(str(file))
+
+
+@app.command("stores")
+def list_stores(as_json: _Json = False) -> None:
+    """The shops that a refresh asks: those that ship, and your own; both lists are checked."""
+    from dreamkicks import locations
+    from dreamkicks.catalogue.catalogue import Catalogue
+    from dreamkicks.catalogue.ledger import Ledger
+    from dreamkicks.stores.store import stores
+
+    seen = Ledger(Catalogue.of_user()).refreshed()
+    rows: list[list[str]] = []
+    for store in stores().values():
+        products, available, when = seen.get(store.name, (0, 0, None))
+        entry: dict[str, Any] = {"products": products, "available": available, "refreshed": when}
+        if as_json:
+            output.json_line({**store.model_dump(mode="json"), **entry})
+        rows.append([store.name, store.kind, store.site, str(products), str(available), when or "never"])
+    if not as_json:
+        output.table(["store", "kind", "site", "products", "available", "refreshed"], rows)
+        output.note(f"Add your own in {locations.stores_file()}.")

@@ -1,0 +1,38 @@
+"""dreamkicks demo"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dreamkicks.cli import output
+from dreamkicks.cli.shared import open_studio
+
+
+def demo(
+    context: typer.Context,
+    seed: Annotated[int | None, typer.Option(help="The same seed dreams the same dream.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", help="The folder to write to.")] = None,
+) -> None:
+    """The whole loop without a screen: a random sneaker, two edits, accept, the nearest products, the brand."""
+    from dreamkicks.painter.grammar import suggest_edits
+    from dreamkicks.session.session import Session
+    from dreamkicks.studio import check_seed, new_seed
+
+    seed = new_seed() if seed is None else check_seed(seed)
+    studio = open_studio(context, Session.create(out / f"demo-{seed}" if out else None))
+    for words in (None, *suggest_edits(random.Random(seed), 2)):
+        with output.painting("dreaming" if words is None else words) as on_step:
+            dream = studio.imagine(None, seed, on_step) if words is None else studio.edit(words, seed, on_step=on_step)
+        output.show(studio.session.picture(dream))
+        output.recipe(dream)
+    with output.progress("searching") as on_progress:
+        result = studio.accept(5, on_progress)
+    report = studio.session.folder / "report.html"
+    studio.write_report(report, result)
+    output.line(f"looks like: {output.brands(result.verdict)}")
+    output.findings(result.findings)
+    output.line(f"report: {report}")
