@@ -28,7 +28,7 @@ from transformers import PreTrainedTokenizerFast
 from dreamkicks.files import write_checksums
 from dreamkicks.painter.blueprint import Blueprint
 from dreamkicks.painter.networks import SLOTS, encode_slots
-from scripts.lib.clock import clock
+from scripts.lib.clock import Checkpoint, clock
 from scripts.lib.photographs import BRANDS, Photograph, draw_text, load_photographs
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -149,8 +149,15 @@ def train(pictures: np.ndarray, known: list[Photograph], config: dict, work: Pat
         weights[kinds == kind] /= (kinds == kind).sum()
     weights /= weights.sum()
     values, present = encode_slots([photograph.shown or Blueprint() for photograph in known])
+    checkpoint = Checkpoint(work / "encoder.pt")
+    spent, first = 0.0, 0
+    if saved := checkpoint.load():
+        model.load_state_dict(saved["model"])
+        asked.load_state_dict(saved["asked"])
+        optimiser.load_state_dict(saved["optimiser"])
+        spent, first = saved["spent"], saved["step"]
     losses = []
-    for step, done in clock(config["minutes"], "encoder"):
+    for step, done in clock(config["minutes"], "encoder", spent, first):
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * min(1, step / 60) * (0.5 * (1 + np.cos(np.pi * done)) + 0.005)
         pick = np.random.choice(rows, config["batch"], p=weights)
@@ -177,8 +184,15 @@ def train(pictures: np.ndarray, known: list[Photograph], config: dict, work: Pat
         losses.append(loss.item())
         if step % 50 == 49:
             tqdm.write(f"encoder step {step + 1}: {done * config['minutes']:.1f} min, loss {np.mean(losses[-50:]):.3f}")
-        if step % 400 == 399:
-            export(model, work)
+        checkpoint.keep(
+            {
+                "model": model.state_dict(),
+                "asked": asked.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "spent": done * config["minutes"],
+                "step": step + 1,
+            }
+        )
     return model.cpu()
 
 

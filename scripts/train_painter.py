@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import time
 import tomllib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,12 +21,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from dreamkicks.files import write_checksums
 from dreamkicks.painter.blueprint import Blueprint, Lab
+from dreamkicks.painter.measure import Measured, measure
 from dreamkicks.painter.networks import SLOTS, BlockAutoencoder, BlueprintEncoder, encode_slots
 from dreamkicks.painter.pipeline import CROP, SneakerPipeline
 from scripts.lib import pairs
-from scripts.lib.clock import clock
-from dreamkicks.painter.measure import Measured, measure
+from scripts.lib.clock import Checkpoint, clock
 from scripts.lib.sideviews import SideViews, load_side_views
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -229,17 +229,15 @@ def train_denoiser(pool: Pool, config: dict, latent_channels: int, work: Path) -
     print(f"denoiser: {sum(p.numel() for p in parameters) / 1e6:.1f} M parameters, {len(pool.slot)} examples")
     optimiser = torch.optim.AdamW(parameters, lr=config["learning_rate"], betas=(0.9, 0.99), weight_decay=0.01)
     ema = EMAModel(parameters, decay=config["ema"], use_ema_warmup=True, power=0.8)
-    state = work / "denoiser.pt"
+    checkpoint = Checkpoint(work / "denoiser.pt")
     spent, first = 0.0, 0
-    if state.exists():
-        saved = torch.load(state, weights_only=True, map_location=DEVICE)
+    if saved := checkpoint.load():
         unet.load_state_dict(saved["unet"])
         reader.load_state_dict(saved["reader"])
         optimiser.load_state_dict(saved["optimiser"])
         ema.load_state_dict(saved["ema"])
         spent, first = saved["spent"], saved["step"]
     losses: list[float] = []
-    kept = time.monotonic()
     for step, done in clock(config["minutes"], "denoiser", spent, first):
         optimiser.param_groups[0]["lr"] = config["learning_rate"] * min(1, step / 100) * max(0.02, 1 - done)
         target, source, values, told = (t.to(DEVICE) for t in batch_of(pool, config["batch"], config["edit_share"]))
@@ -261,21 +259,15 @@ def train_denoiser(pool: Pool, config: dict, latent_channels: int, work: Path) -
         losses.append(loss.item())
         if step % 50 == 49:
             tqdm.write(f"denoiser step {step + 1}: {done * config['minutes']:.1f} min, loss {np.mean(losses[-50:]):.4f}")
-        if time.monotonic() - kept > 240:
-            kept = time.monotonic()
-            beside = state.with_suffix(".new")
-            torch.save(
-                {
-                    "unet": unet.state_dict(),
-                    "reader": reader.state_dict(),
-                    "optimiser": optimiser.state_dict(),
-                    "ema": ema.state_dict(),
-                    "spent": done * config["minutes"],
-                    "step": step + 1,
-                },
-                beside,
-            )
-            beside.replace(state)
+        state = {
+            "unet": unet.state_dict(),
+            "reader": reader.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "ema": ema.state_dict(),
+            "spent": done * config["minutes"],
+            "step": step + 1,
+        }
+        checkpoint.keep(state)
     ema.copy_to(parameters)
     return unet.cpu(), reader.cpu()
 
@@ -295,7 +287,8 @@ def main() -> None:
     vae = train_autoencoder(views, config["autoencoder"], arguments.work)
     pool = build_pool(views, vae, config["seed"], arguments.work)
     unet, reader = train_denoiser(pool, config["denoiser"], vae.config.latent_channels, arguments.work)
-    SneakerPipeline(vae, reader, unet, FlowMatchEulerDiscreteScheduler()).to(torch.float16).save_pretrained(arguments.out)
+    SneakerPipeline(vae, reader, unet, FlowMatchEulerDiscreteScheduler()).to(torch.float16).save_pretrained(arguments.out, max_shard_size="15MB")
+    write_checksums(arguments.out)
 
 
 if __name__ == "__main__":

@@ -53,14 +53,17 @@ class Brands:
         """(n, dim) unit vectors of the built-in encoder to a verdict each."""
         heads = self._heads
         sneaker = 1 / (1 + np.exp(-(vectors @ heads["sneaker_weights"] + heads["sneaker_bias"])))
-        logits = vectors @ heads["brand_weights"] + heads["brand_bias"]
-        shares = np.exp(logits - logits.max(1, keepdims=True))
-        shares /= shares.sum(1, keepdims=True)
         verdicts = []
-        for chance, row in zip(sneaker, shares, strict=True):
+        for chance, row in zip(sneaker, self.probabilities(vectors), strict=True):
             order = np.argsort(-row).tolist() if chance >= self._threshold else []
             verdicts.append(Verdict(float(chance), tuple(BrandGuess(self.names[i], float(row[i])) for i in order)))
         return verdicts
+
+    def probabilities(self, vectors: np.ndarray) -> np.ndarray:
+        """(n, dim) unit vectors to (n, brands), in the order of `names`, for pictures that are sneakers."""
+        logits = vectors @ self._heads["brand_weights"] + self._heads["brand_bias"]
+        shares = np.exp(logits - logits.max(1, keepdims=True))
+        return np.asarray(shares / shares.sum(1, keepdims=True))
 
 
 @functools.cache

@@ -19,11 +19,12 @@ def demo(
 ) -> None:
     """The whole loop without a screen: a random sneaker, two edits, accept, the nearest products, the brand."""
     from dreamkicks.painter.grammar import suggest_edits
-    from dreamkicks.session.session import Session
+    from dreamkicks.session.session import RECORD, Session
     from dreamkicks.studio import check_seed, new_seed
 
     seed = new_seed() if seed is None else check_seed(seed)
-    studio = open_studio(context, Session.create(out / f"demo-{seed}" if out else None))
+    # A second demo into the same folder grows the tree that is there.
+    studio = open_studio(context, Session.open(out) if out and (out / RECORD).exists() else Session.create(out))
     for words in (None, *suggest_edits(random.Random(seed), 2)):
         with output.painting("dreaming" if words is None else words) as on_step:
             dream = studio.imagine(None, seed, on_step) if words is None else studio.edit(words, seed, on_step=on_step)

@@ -14,9 +14,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from dreamkicks.painter.blueprint import Blueprint
+from dreamkicks.painter.measure import measure
 from dreamkicks.painter.vocabulary import colour_name, silhouette_name
 from dreamkicks.pictures import fit_square
-from dreamkicks.painter.measure import measure
 from scripts.lib.split import held_out
 
 BRANDS = (

@@ -1,0 +1,56 @@
+"""Paint the pictures of the README: 64 random seeds, and 12 edits of three sneakers.
+
+    python -m scripts.contact_sheet [--out docs]
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+from tqdm import tqdm
+
+from dreamkicks.painter.grammar import random_prompt
+from dreamkicks.painter.painter import open_painter
+
+EDITS = (
+    "make it red", "navy upper", "gum sole", "black sole", "white sole", "orange stripes",
+    "green toe", "yellow heel", "high-top", "low-top", "chunkier sole", "patterned",
+)  # fmt: skip
+STARTS = (("a white low-top with a white sole", 1), ("a blue high-top with a white sole", 4), ("grey runner", 11))
+CELL = 128
+
+
+def sheet(rows: Sequence[Sequence[Image.Image]], titles: Sequence[str] = ()) -> Image.Image:
+    """Pictures of CELL px in rows, with a line of words above each column where titles are given."""
+    head = 18 if titles else 0
+    paper = Image.new("RGB", (CELL * len(rows[0]), CELL * len(rows) + head), "white")
+    pen, font = ImageDraw.Draw(paper), ImageFont.load_default(11)
+    for column, title in enumerate(titles):
+        pen.text((CELL * (column + 0.5), 4), title, fill="black", font=font, anchor="mt")
+    for row, pictures in enumerate(rows):
+        for column, picture in enumerate(pictures):
+            paper.paste(picture, (CELL * column, CELL * row + head))
+    return paper
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("docs"))
+    out = parser.parse_args().out
+    out.mkdir(exist_ok=True)
+    painter = open_painter()
+    dreams = [painter.imagine(random_prompt(random.Random(seed)), seed).picture for seed in tqdm(range(64), desc="dreams")]
+    sheet([dreams[row * 8 : row * 8 + 8] for row in range(8)]).save(out / "dreams.png", optimize=True)
+    rows = []
+    for prompt, seed in tqdm(STARTS, desc="edits"):
+        start = painter.imagine(prompt, seed).picture
+        rows.append([start, *(painter.edit(start, edit, seed).picture for edit in EDITS)])
+    sheet(rows, ["", *EDITS]).save(out / "edits.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
