@@ -61,8 +61,8 @@ def remove(name: _Name, yes: _Yes = False) -> None:
     from dreamkicks.painter import hub
 
     preset = hub.hub_preset(name)
-    size = hub.size_on_disk(preset)
-    if size is None:
+    size = hub.bytes_kept(preset) or hub.size_on_disk(preset)
+    if not size:
         output.note(f"{name} is not on this machine.")
         return
     if not yes and not typer.confirm(f"Delete {size / 1e9:.1f} GB of {preset.repo}?", err=True):
