@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
@@ -29,29 +30,41 @@ def storage(path: Path) -> Iterator[None]:
             errno.EROFS: "the folder is read-only; choose another with -o or DREAMKICKS_HOME",
             errno.EACCES: "you may not write there; choose another folder with -o or DREAMKICKS_HOME",
             errno.ENOTDIR: "a part of that path is a file; choose another folder",
+            errno.EEXIST: "a part of that path is a file; choose another folder",
+            errno.ENOENT: "that folder can't be made; choose another with -o or DREAMKICKS_HOME",
+            errno.EFBIG: "files there may not grow that large; choose another folder",
             errno.EISDIR: "that is a folder; name a file in it",
             errno.ENAMETOOLONG: "that name is too long; choose a shorter one",
         }.get(error.errno or 0, error.strerror or str(error))
         raise StorageError(f"Can't write {path}: {advice}.") from error
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write beside, fsync, rename: a reader sees the old file or the new one, a crash leaves the old one.
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write into; it takes the place of `path` when all went well.
 
+    Written beside, fsynced, renamed: a reader sees the old file or the new one, a crash leaves the old one.
     Raises StorageError.
     """
     with storage(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
+        beside = path.with_name(f".{secrets.token_hex(8)}.part")
         try:
-            with open(beside, "wb") as file:
-                file.write(data)
+            with open(beside, "w+b") as file:
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(beside, path)
+            beside.replace(path)
         finally:
-            beside.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # there is none where none could be made
+                beside.unlink(missing_ok=True)
         fsync_folder(path.parent)
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a whole file as `replacing` does. Raises StorageError."""
+    with replacing(path) as file:
+        file.write(data)
 
 
 def fsync_folder(folder: Path) -> None:

@@ -13,11 +13,13 @@ import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin
 
 from dreamkicks.errors import PictureError
+from dreamkicks.text import clean
 
 MOST_BYTES = 50_000_000
 MOST_PIXELS = 40_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 RECIPE = "dreamkicks"
+_LONGEST_NAME = 500
 
 
 def load(source: Path | bytes | BinaryIO, name: str | None = None) -> Image.Image:
@@ -26,7 +28,7 @@ def load(source: Path | bytes | BinaryIO, name: str | None = None) -> Image.Imag
     `name` is what errors call the picture; a path names itself.
     Raises PictureError when it is missing, empty, no picture, truncated, over MOST_BYTES or over MOST_PIXELS.
     """
-    name = name or (str(source) if isinstance(source, Path) else "the picture")
+    name = clean(name or (str(source) if isinstance(source, Path) else "the picture"), _LONGEST_NAME)
     data = _read(source, name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of large and odd pictures; they are refused or mended here
@@ -65,7 +67,8 @@ def _read(source: Path | bytes | BinaryIO, name: str) -> bytes:
         except FileNotFoundError:
             raise PictureError(f"{name} does not exist. Check the path.") from None
         except (OSError, ValueError) as error:
-            raise PictureError(f"{name} can't be read: {error}.") from error
+            reason = getattr(error, "strerror", None) or str(error)
+            raise PictureError(f"{name} can't be read: {reason}. Check the path.") from error
     if not data:
         raise PictureError(f"{name} is empty. Save or download it again.")
     if len(data) > MOST_BYTES:
@@ -75,9 +78,10 @@ def _read(source: Path | bytes | BinaryIO, name: str) -> bytes:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
-        # Pillow clips 16-bit and float pictures to 8 bits; scale by their own range of bits instead.
+        # Pillow clips 16-bit and float pictures to 8 bits; scale by their own range instead.
         levels = np.nan_to_num(np.asarray(image, dtype=np.float64))
-        top = 65535 if levels.max(initial=0) > 255 else 255 if levels.max(initial=0) > 1 else 1
+        brightest = 65535 if image.mode.startswith("I;16") else levels.max(initial=0)
+        top = 65535 if brightest > 255 else 255 if brightest > 1 else 1
         return Image.fromarray((levels / top * 255).clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
@@ -103,9 +107,11 @@ def to_png(image: Image.Image, recipe: dict[str, Any] | None = None) -> bytes:
 
 def recipe_of(path: Path) -> dict[str, Any] | None:
     """The recipe that a PNG of ours carries; None for any other picture."""
-    data = _read(path, str(path))
+    data = _read(path, clean(str(path), _LONGEST_NAME))
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+            if image.width * image.height > MOST_PIXELS:
+                return None
             image.load()  # text chunks may follow the pixels
             recipe = json.loads(image.info.get(RECIPE, "null"))
     except Exception:  # any picture without a readable recipe is simply one without a recipe

@@ -18,9 +18,9 @@ def clean(text: str, limit: int = 300) -> str:
     text = _ESCAPES.sub("", text[: limit * 20])
     kept = "".join(
         character if (category := unicodedata.category(character))[0] != "C" else " " if category == "Cc" else ""
-        for character in unicodedata.normalize("NFC", text)
+        for character in text
     )
-    line = " ".join(kept.split())
+    line = " ".join(unicodedata.normalize("NFC", kept).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
