@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 from pydantic import ValidationError
@@ -47,10 +48,13 @@ def load(**overrides: object) -> Settings:
     Raises DreamkicksError when settings.toml or the environment holds something that can't be used.
     """
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+        settings = Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except (ValidationError, ValueError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("settings.toml",), "msg": str(error)}
         raise DreamkicksError(
             f"The setting '{'.'.join(map(str, first['loc']))}' can't be used: {first['msg']}. "
             f"Mend it in {locations.settings_file()} or in the environment."
         ) from error
+    if settings.offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"  # huggingface_hub reads it once, when it is first imported
+    return settings

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import csv
 import random
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from tqdm import tqdm
 
 from dreamkicks.catalogue.catalogue import Catalogue
 from dreamkicks.catalogue.importer import COLUMNS, TABLE, import_products
+from dreamkicks.catalogue.product import CONCEPTS
 from dreamkicks.encoder.encoder import open_encoder
 from dreamkicks.painter.grammar import random_prompt
 from dreamkicks.painter.painter import open_painter
@@ -36,8 +38,9 @@ def main() -> None:
             for number in tqdm(range(arguments.count), desc="paint"):
                 prompt = random_prompt(draw)
                 painter.imagine(prompt, number).picture.save(folder / f"{number:04d}.png")
-                title = prompt.removeprefix("a ")
-                writer.writerow({"file": f"{number:04d}.png", "brand": "Concept", "title": title[0].upper() + title[1:], "store": "concepts"})
+                title = re.sub(r"^an? ", "", prompt)
+                title = title[0].upper() + title[1:]
+                writer.writerow({"file": f"{number:04d}.png", "brand": "Concept", "title": title, "store": CONCEPTS})
         shutil.rmtree(arguments.out, ignore_errors=True)
         catalogue = Catalogue(arguments.out)
         report = import_products(catalogue, open_encoder(), folder / TABLE)

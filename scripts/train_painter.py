@@ -287,7 +287,8 @@ def main() -> None:
     vae = train_autoencoder(views, config["autoencoder"], arguments.work)
     pool = build_pool(views, vae, config["seed"], arguments.work)
     unet, reader = train_denoiser(pool, config["denoiser"], vae.config.latent_channels, arguments.work)
-    SneakerPipeline(vae, reader, unet, FlowMatchEulerDiscreteScheduler()).to(torch.float16).save_pretrained(arguments.out, max_shard_size="15MB")
+    pipeline = SneakerPipeline(vae, reader, unet, FlowMatchEulerDiscreteScheduler()).to(torch.float16)
+    pipeline.save_pretrained(arguments.out, max_shard_size="15MB")
     write_checksums(arguments.out)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from typing import TextIO
 
 from dreamkicks.errors import Cancelled, DreamkicksError
 
@@ -30,10 +32,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except (Cancelled, KeyboardInterrupt):
         status = 130
-    except BrokenPipeError:
-        # Whoever read the results has seen enough, as `head` does; the interpreter must not flush to them again at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:
+        # Typer's way out when stdout was closed: whoever read the results has seen enough, as `head` does.
+        _silence(sys.stdout)
         return 0
+    except OSError as error:
+        _silence(sys.stdout)
+        output.problem(f"Can't write the results: {error.strerror}. Send them elsewhere.")
+        return 1
     except Exception as error:
         if not output.is_usage_error(error):
             raise
@@ -42,3 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
     if status == 130:
         output.problem("Interrupted.")
     return int(status or 0)
+
+
+def _silence(stream: TextIO) -> None:
+    """Keep the interpreter from flushing once more at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
+import re
 from typing import Any
 
 from dreamkicks.painter.vocabulary import words_file
@@ -19,13 +20,14 @@ def random_prompt(draw: random.Random) -> str:
     grammar = _grammar()
     of_upper, of_accent = draw.choice(grammar["harmonies"])
     upper = draw.choice(grammar[of_upper])
-    return draw.choice(grammar["templates"]).format(
+    prompt = draw.choice(grammar["templates"]).format(
         upper=upper,
         accent=draw.choice([colour for colour in grammar[of_accent] if colour != upper]),
         sole=draw.choice(grammar["soles"]),
         shape=draw.choice(grammar["shapes"]),
         build=draw.choice(grammar["builds"]),
     )
+    return re.sub(r"\ba (?=[aeio])", "an ", prompt)
 
 
 def suggest_edits(draw: random.Random, count: int) -> list[str]:

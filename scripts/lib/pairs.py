@@ -45,7 +45,7 @@ def turn_hue(picture: np.ndarray, blueprint: Blueprint, angle: float) -> tuple[n
 
 def reshape_collar(picture: np.ndarray, seen: Measured, factor: float) -> np.ndarray:
     """The upper made taller or lower by `factor`, fully at the heel and not at all at the toe."""
-    left, top, right, bottom = seen.box
+    left, _, right, _ = seen.box
     rows, columns = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]].astype(np.float32)
     away = np.clip((columns - left) / (right - left), 0, 1)
     strength = 1 + (factor - 1) * np.clip(1.5 - 1.8 * away, 0, 1)

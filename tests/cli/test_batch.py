@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dreamkicks import pictures
+
+from .conftest import Run
+
+LINES = 'red high-top\n\n{"prompt": "blue runner", "edits": ["gum sole", "make it green"], "seed": 7}\n'
+
+
+def test_a_line_a_dream_in_the_order_of_the_prompts(run: Run) -> None:
+    Path("prompts.txt").write_text(LINES)
+    ran = run("batch", "prompts.txt", "-o", "out", "-n", "2", "-k", "3")
+    assert (ran.status, ran.out) == (0, "out/report.html\n")
+    records = [json.loads(line) for line in Path("out/results.jsonl").read_text().splitlines()]
+    assert [one["dream"]["prompt"] for one in records] == ["red high-top"] * 2 + ["blue runner"] * 2
+    assert [one["dream"]["seed"] for one in records[2:]] == [7, 8]
+    for one in records:
+        assert list(one) == ["dream", "edits", "brands", "findings"]
+        assert [finding["rank"] for finding in one["findings"]] == [1, 2, 3]
+        for picture in [one["dream"], *one["edits"]]:
+            assert pictures.load(Path("out") / picture["path"])
+    assert [edit["instruction"] for edit in records[2]["edits"]] == ["gum sole", "make it green"]
+    page = Path("out/report.html").read_text()
+    assert page.count('class="story"') == 4
+    assert page.count("<figure>") == 2 + 2 * 3
+
+
+def test_another_run_never_writes_over_results(run: Run) -> None:
+    Path("prompts.txt").write_text("red\n")
+    run("batch", "prompts.txt", "-o", "out")
+    before = Path("out/results.jsonl").read_bytes()
+    ran = run("batch", "prompts.txt", "-o", "out")
+    assert ran.status == 1
+    assert "--resume" in ran.err
+    Path("other.txt").write_text("blue\n")
+    assert run("batch", "other.txt", "-o", "out", "--resume").status == 1
+    assert Path("out/results.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"", "no prompt"),
+        (b"\n \n", "no prompt"),
+        (b"red\n" + b"x" * 3000, "Line 2"),
+        (b"red\n{", "Line 2"),
+        (b'{"edits": []}', "Line 1"),
+        (b'{"prompt": "a", "edits": "b"}', "Line 1"),
+        (b'{"prompt": "a", "seed": -1}', "Line 1"),
+        (b'{"prompt": "a", "seed": true}', "Line 1"),
+        (b'{"prompt": ""}', "Line 1"),
+        (b'{"prompt": ' + b"[" * 100_000, "Line 1"),
+        (b"\xff\xfe", "UTF-8"),
+    ],
+)
+def test_nothing_is_painted_before_every_line_is_good(run: Run, text: bytes, says: str) -> None:
+    Path("prompts.txt").write_bytes(text)
+    ran = run("batch", "prompts.txt", "-o", "out")
+    assert ran.status == 1
+    assert says in ran.err
+    assert ran.err.count("\n") == 1
+    assert not Path("out").exists()
+
+
+def test_missing_prompts(run: Run) -> None:
+    assert run("batch", "nowhere.txt", "-o", "out").status == 1
+
+
+def test_an_interrupted_batch_goes_on(start: Callable[..., subprocess.Popen[bytes]], run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "there" / "out"
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("".join(f"{colour} runner\n" for colour in ("red", "blue", "green", "black", "pink", "grey")))
+    process = start("batch", prompts, "-o", "out")
+    deadline = time.monotonic() + 120
+    while not (out / "results.jsonl").exists() or not (out / "results.jsonl").read_bytes():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.decode().count("\n") == 1
+    done = (out / "results.jsonl").read_text()
+    assert 0 < done.count("\n") < 6
+    # A crash may leave half a line; it is dropped.
+    (out / "results.jsonl").write_text(done + '{"dream": {"pro')
+    assert run("batch", prompts, "-o", out, "--resume").status == 0
+    lines = (out / "results.jsonl").read_text()
+    assert lines.startswith(done)
+    assert lines.count("\n") == 6
+    assert (out / "report.html").read_text().count('class="story"') == 6
