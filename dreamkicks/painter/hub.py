@@ -149,11 +149,10 @@ class HubPainter:
                 self._tell(on_step, ran, pipeline.num_timesteps)
             return tensors
 
-        guided = self.preset.guidance > 1
         wanted |= {
             "guidance_scale": self.preset.guidance,
             "image_guidance_scale": image_guidance_scale or self.preset.image_guidance,
-            "negative_prompt": words_file("hub.toml")["negative"] if guided else None,
+            "negative_prompt": words_file("hub.toml")["negative"],  # pipelines leave it out where there is no guidance
             # On the CPU, so that a seed means the same picture on every device.
             "generator": torch.Generator().manual_seed(seed),
             "callback_on_step_end": after,
@@ -215,7 +214,7 @@ class HubPainter:
             return max(1, min(self.preset.steps, left))
         # The others run int(steps * strength) of them.
         asked = math.ceil(self.preset.steps / strength)
-        return asked if int(asked * strength) >= self.preset.steps else asked + 1
+        return asked if int(asked * strength) >= self.preset.steps else asked + 1  # int(100 * 0.29) is 28
 
     # ---------------------------------------------------------------- loading
 

@@ -178,8 +178,10 @@ def test_without_guidance_there_is_no_negative_prompt(guidance: float, models: C
 
 
 @pytest.mark.parametrize("kind", IMG2IMG)
-@pytest.mark.parametrize("steps", [1, 2, 3])
-@pytest.mark.parametrize("strength", [0.1, 0.3, 1 / 3, 0.57, 0.6, 0.9, 1.0])
+@pytest.mark.parametrize(
+    ("steps", "strength"),
+    [(1, 0.1), (1, 1.0), (2, 0.1), (2, 0.3), (2, 0.57), (2, 1.0), (3, 1 / 3), (3, 0.6), (3, 0.9), (29, 0.6)],
+)
 def test_an_edit_runs_the_steps_of_the_preset(
     kind: str, steps: int, strength: float, models: Callable[[str], Path], shoe: Image.Image
 ) -> None:
@@ -190,6 +192,12 @@ def test_an_edit_runs_the_steps_of_the_preset(
         assert painter.edit(shoe, "red", 1, strength=strength).steps == steps
     finally:
         painter.preset = before
+
+
+def test_an_edit_loses_no_step_to_rounding(models: Callable[[str], Path], shoe: Image.Image) -> None:
+    folder = models("StableDiffusionPipeline")
+    painter = HubPainter(replace(find_preset(str(folder)), steps=29), folder)
+    assert painter.edit(shoe, "red", 1, strength=0.29).steps == 29  # int(100 * 0.29) is 28
 
 
 @pytest.mark.parametrize("kind", IMG2IMG)
@@ -203,9 +211,18 @@ def test_strength_is_how_far_an_edit_moves(kind: str, painters: Callable[[str], 
 
 def test_strength_loosens_the_hold_on_the_picture(painters: Callable[[str], Painter], shoe: Image.Image) -> None:
     painter = painters("StableDiffusionInstructPix2PixPipeline")
-    usual = painter.edit(shoe, "red", 1).picture.tobytes()
-    assert painter.edit(shoe, "red", 1, strength=0.5).picture.tobytes() == usual
-    assert painter.edit(shoe, "red", 1, strength=0.9).picture.tobytes() != usual
+    assert isinstance(painter, HubPainter)
+
+    def held(image_guidance: float) -> bytes:
+        before, painter.preset = painter.preset, replace(painter.preset, image_guidance=image_guidance)
+        try:
+            return painter.edit(shoe, "red", 1).picture.tobytes()
+        finally:
+            painter.preset = before
+
+    for strength, image_guidance in ((0.25, 1.75), (0.5, 1.5), (1.0, 1.0)):
+        assert painter.edit(shoe, "red", 1, strength=strength).picture.tobytes() == held(image_guidance)
+    assert len({held(1.75), held(1.5), held(1.0)}) == 3
 
 
 @pytest.mark.parametrize("strength", [0.0, -0.5, 1.01, float("nan"), float("inf")])
@@ -216,11 +233,22 @@ def test_a_strength_out_of_range_is_refused(
         painters("StableDiffusionPipeline").edit(shoe, "red", 1, strength=strength)
 
 
-@pytest.mark.parametrize(("wanted", "painted"), [(64, 64), (50, 48), (61, 64), (1, 8), (101, 104)])
+@pytest.mark.parametrize(
+    ("kind", "wanted", "painted"),
+    [
+        ("StableDiffusionPipeline", 64, 64),
+        ("StableDiffusionPipeline", 50, 48),
+        ("StableDiffusionPipeline", 61, 64),
+        ("StableDiffusionPipeline", 1, 8),
+        ("StableDiffusionInstructPix2PixPipeline", 101, 104),
+        ("Flux2KleinPipeline", 57, 64),
+        ("Flux2KleinPipeline", 1, 16),
+    ],
+)
 def test_sizes_are_rounded_to_what_the_model_can_paint(
-    wanted: int, painted: int, painters: Callable[[str], Painter]
+    kind: str, wanted: int, painted: int, painters: Callable[[str], Painter]
 ) -> None:
-    painting = painters("StableDiffusionPipeline").imagine("red", 1, size=wanted)
+    painting = painters(kind).imagine("red", 1, size=wanted)
     assert painting.picture.size == (painted, painted)
     assert painting.size == painted
 

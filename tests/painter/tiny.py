@@ -130,9 +130,9 @@ def _flux() -> dict[str, Any]:
         guidance_embeds=False,
     )
     vae = AutoencoderKLFlux2(
-        block_out_channels=(8, 8, 8),
-        down_block_types=("DownEncoderBlock2D",) * 3,
-        up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=(8, 8, 8, 8),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
         layers_per_block=1,
         norm_num_groups=4,
         latent_channels=4,
