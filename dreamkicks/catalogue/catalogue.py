@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import errno
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -26,6 +27,8 @@ from dreamkicks.errors import CatalogueBusy, CatalogueError, PictureError
 from dreamkicks.text import clean
 
 _BATCH = 64
+MINE = "mine"
+"""The store of what a person brings in without naming one."""
 
 OnProgress = Callable[[int, int], None]
 """Told how many are done of how many. It may raise Cancelled."""
@@ -46,7 +49,7 @@ class Listing:
 
     brand: str
     title: str
-    store: str = "mine"
+    store: str = MINE
     price: Decimal | None = None
     currency: str | None = None
     url: str | None = None
@@ -93,8 +96,11 @@ class Catalogue:
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".catalogue-") as beside:
                     shutil.copytree(locations.concepts(), Path(beside) / "copy")
-                    with contextlib.suppress(FileExistsError):  # another process was quicker
-                        os.rename(Path(beside) / "copy", folder)
+                    try:
+                        (Path(beside) / "copy").rename(folder)
+                    except OSError as error:
+                        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # another process was quicker
+                            raise
         return cls(folder)
 
     def close(self) -> None:
@@ -111,19 +117,21 @@ class Catalogue:
         if loaded is None:
             return []
         if loaded.encoder != encoder:
-            raise CatalogueError("The catalogue was indexed by another encoder. Run dreamkicks catalog verify --repair.")
+            raise CatalogueError(
+                "The catalogue was indexed by another encoder. Run dreamkicks catalog verify --repair."
+            )
         allowed = self._allowed(filters) if filters else None
-        best: dict[int, tuple[float, int]] = {}
-        count, reach = 4 * k, 0
+        count = 4 * k
         while True:
             hits = loaded.search(vector, count, allowed)
-            owners = self._owners([photo for photo, _ in hits[reach:]])
-            for photo, score in hits[reach:]:
+            owners = self._owners([photo for photo, _ in hits])
+            best: dict[int, tuple[float, int]] = {}
+            for photo, score in hits:
                 if photo in owners:
                     best.setdefault(owners[photo], (score, photo))
             if len(best) >= k or len(hits) < count:
                 break
-            count, reach = count * 4, len(hits)
+            count *= 4
         return [
             Finding(rank, score, self.product(product, photo))
             for rank, (product, (score, photo)) in enumerate(list(best.items())[:k], start=1)
@@ -132,15 +140,17 @@ class Catalogue:
     def check_filters(self, filters: Filters) -> None:
         """Raises CatalogueError for a brand or store that no product has, naming those there are."""
         for column, value in (("brand", filters.brand), ("store", filters.store)):
-            if value is not None and not self._ask(f"SELECT 1 FROM product WHERE {column} = ? COLLATE NOCASE LIMIT 1", (value,)):
+            if value is not None and not self._ask(
+                f"SELECT 1 FROM product WHERE {column} = ? COLLATE NOCASE LIMIT 1", (value,)
+            ):
                 known = ", ".join(list(self._count(column))[:30]) or "none"
                 raise CatalogueError(f"The catalogue has no {column} '{clean(value, 60)}'. It has: {known}.")
 
     def product(self, number: int, photo: int | None = None) -> Product:
-        """A product by its id, with that photo or its first. Raises CatalogueError when there is none."""
+        """A product by its id, with that photo, else its first. Raises CatalogueError when there is none."""
         row = self._ask(
             "SELECT product.*, hash FROM product JOIN photo ON photo.product = product.id "
-            "WHERE product.id = ? AND photo.id = COALESCE(?, photo.id) ORDER BY photo.id LIMIT 1",
+            "WHERE product.id = ? ORDER BY photo.id = ? DESC, photo.id LIMIT 1",
             (number, photo),
         )
         if not row:
@@ -171,11 +181,18 @@ class Catalogue:
             with self._guard, self._connection as connection:
                 yield connection
         except sqlite3.DatabaseError as error:
-            raise database.damaged(self.folder, error) from error
+            raise database.unusable(self.folder, error) from error
 
     def knows(self, source: str) -> bool:
-        """Whether a picture with that pictures.digest is kept already."""
-        return bool(self._ask("SELECT 1 FROM photo WHERE source = ?", (source,)))
+        """Whether a picture with that pictures.digest is kept already, and its file is still there."""
+        rows = self._ask("SELECT hash FROM photo WHERE source = ?", (source,))
+        return any(photo_path(self.folder, row["hash"]).is_file() for row in rows)
+
+    def holds(self, digest: str) -> bool:
+        """Whether a photo's file with that SHA-256 is kept, as an export holds it."""
+        return photo_path(self.folder, digest).is_file() and bool(
+            self._ask("SELECT 1 FROM photo WHERE hash = ?", (digest,))
+        )
 
     def keep(self, picture: Image.Image, listing: Listing) -> int:
         """Keep a product with its photo, or one more photo of a product (same store and url); returns the product's id.
@@ -184,27 +201,29 @@ class Catalogue:
         """
         source = pictures.digest(picture)
         hash_of_file = keep_photo(self.folder, picture)
-        url = web_address(listing.url)
+        url, store = web_address(listing.url), clean(listing.store, 60) or MINE
+        currency = (listing.currency or "").strip().upper()
         with self.transaction() as transaction:
             transaction.execute(
                 "INSERT INTO product (store, key, brand, title, price, currency, url) VALUES (?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (store, key) DO UPDATE SET brand = excluded.brand, title = excluded.title, "
                 "price = excluded.price, currency = excluded.currency, url = excluded.url, available = 1",
                 (
-                    clean(listing.store, 60),
+                    store,
                     url or source,
-                    clean(listing.brand, 60),
-                    clean(listing.title),
+                    clean(listing.brand, 60) or "Unknown",
+                    clean(listing.title) or "Untitled",
                     None if listing.price is None else str(listing.price),
-                    clean(listing.currency, 3).upper() if listing.currency else None,
+                    currency if re.fullmatch("[A-Z]{3}", currency) else None,
                     url,
                 ),
             )
             (number,) = transaction.execute(
-                "SELECT id FROM product WHERE store = ? AND key = ?", (clean(listing.store, 60), url or source)
+                "SELECT id FROM product WHERE store = ? AND key = ?", (store, url or source)
             ).fetchone()
             transaction.execute(
-                "INSERT INTO photo (product, source, hash) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO photo (product, source, hash) VALUES (?, ?, ?) "
+                "ON CONFLICT (product, source) DO UPDATE SET hash = excluded.hash",
                 (number, source, hash_of_file),
             )
         return int(number)
@@ -216,15 +235,13 @@ class Catalogue:
         """
         loaded = self._load_or_none()
         wanted = {row["id"]: row["hash"] for row in self._ask("SELECT id, hash FROM photo ORDER BY id")}
-        keep = np.zeros(0, bool)
-        if loaded is not None and loaded.encoder == encoder.identity:
+        keys, rows = [np.zeros(0, np.int64)], [np.zeros((0, encoder.dim), np.float32)]
+        whole = loaded is not None and loaded.encoder == encoder.identity
+        if loaded is not None and whole:
             keep = np.isin(loaded.keys, np.fromiter(wanted, np.int64, len(wanted)))
-        have = set(loaded.keys[keep].tolist()) if loaded is not None and keep.size else set()
+            keys, rows, whole = [loaded.keys[keep]], [loaded.rows[keep]], bool(keep.all())
+        have = set(keys[0].tolist())
         missing = [photo for photo in wanted if photo not in have]
-        if not missing and loaded is not None and loaded.encoder == encoder.identity and keep.all():
-            return 0
-        keys = [loaded.keys[keep]] if loaded is not None and keep.size else []
-        rows = [loaded.rows[keep]] if loaded is not None and keep.size else [np.zeros((0, encoder.dim), np.float32)]
         for start in range(0, len(missing), _BATCH):
             if on_progress:
                 on_progress(start, len(missing))
@@ -234,8 +251,9 @@ class Catalogue:
                 rows.append(encoder.pictures([image for _, image in read]))
         if on_progress:
             on_progress(len(missing), len(missing))
-        vectors.save(self.folder, encoder.identity, np.concatenate(keys) if keys else np.zeros(0, np.int64), np.concatenate(rows))
-        return len(missing)
+        if not whole or len(keys) > 1:
+            vectors.save(self.folder, encoder.identity, np.concatenate(keys), np.concatenate(rows))
+        return sum(map(len, keys[1:]))
 
     def in_step(self, encoder: str) -> bool:
         """Whether every photo can be found by that encoder's vectors."""
@@ -257,7 +275,7 @@ class Catalogue:
             indexed=0 if loaded is None else len(loaded.keys),
             encoder=None if loaded is None else loaded.encoder,
             generation=None if loaded is None else loaded.generation,
-            bytes=sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file()),
+            bytes=_size(self.folder),
             brands=self._count("brand"),
             stores=self._count("store"),
             prices=prices,
@@ -268,7 +286,9 @@ class Catalogue:
         problems = []
         state = self._ask("PRAGMA integrity_check")[0][0]
         if state != "ok":
-            problems.append(Problem(f"the database is damaged: {state}", f"move {self.folder} away and import again"))
+            problems.append(
+                Problem(f"the database is damaged: {clean(state, 200)}", f"move {self.folder} away and import again")
+            )
         photos = self._ask("SELECT id, hash FROM photo")
         for place, row in enumerate(photos):
             if on_progress and place % 50 == 0:
@@ -327,7 +347,8 @@ class Catalogue:
         if not conditions:
             return None
         rows = self._ask(
-            "SELECT photo.id, price FROM photo JOIN product ON product.id = photo.product WHERE " + " AND ".join(conditions),
+            "SELECT photo.id, price FROM photo JOIN product ON product.id = photo.product WHERE "
+            + " AND ".join(conditions),
             tuple(values),
         )
         most = filters.max_price
@@ -339,7 +360,10 @@ class Catalogue:
             part = photos[start : start + 500]
             marks = ", ".join("?" * len(part))
             owners.update(
-                {row["id"]: row["product"] for row in self._ask(f"SELECT id, product FROM photo WHERE id IN ({marks})", tuple(part))}
+                {
+                    row["id"]: row["product"]
+                    for row in self._ask(f"SELECT id, product FROM photo WHERE id IN ({marks})", tuple(part))
+                }
             )
         return owners
 
@@ -348,7 +372,7 @@ class Catalogue:
             with self._guard:
                 return self._connection.execute(query, values).fetchall()
         except sqlite3.DatabaseError as error:
-            raise database.damaged(self.folder, error) from error
+            raise database.unusable(self.folder, error) from error
 
 
 def _product(folder: Path, row: sqlite3.Row) -> Product:
@@ -363,6 +387,14 @@ def _product(folder: Path, row: sqlite3.Row) -> Product:
         photo=photo_path(folder, row["hash"]),
         available=bool(row["available"]),
     )
+
+
+def _size(folder: Path) -> int:
+    size = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # a writer renamed it meanwhile
+            size += path.stat().st_size if path.is_file() else 0
+    return size
 
 
 def web_address(url: str | None) -> str | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
-from dreamkicks.errors import CatalogueError, CatalogueTooNew
+from dreamkicks.catalogue.vectors import POINTER
+from dreamkicks.errors import CatalogueBusy, CatalogueError, CatalogueTooNew, DreamkicksError, StorageError
 
 NAME = "catalogue.db"
 _MIGRATIONS = Path(__file__).with_name("migrations")
@@ -19,30 +21,79 @@ def connect(folder: Path) -> sqlite3.Connection:
     file = folder / NAME
     try:
         connection = sqlite3.connect(file, timeout=30, check_same_thread=False)
+    except sqlite3.DatabaseError as error:
+        raise unusable(folder, error) from error
+    try:
         connection.row_factory = sqlite3.Row
+        _migrate(connection, file)  # first, as the others write: a newer file stays as it is
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        _migrate(connection, file)
     except sqlite3.DatabaseError as error:
-        raise damaged(folder, error) from error
+        connection.close()
+        raise unusable(folder, error) from error
+    except CatalogueError:
+        connection.close()
+        raise
     return connection
 
 
-def damaged(folder: Path, error: Exception) -> CatalogueError:
+def unusable(folder: Path, error: sqlite3.DatabaseError) -> DreamkicksError:
+    """What to raise for an error of SQLite: the disk's or another process's fault, or a damaged file."""
+    file, code = folder / NAME, getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return StorageError(f"Can't write {file}: the disk is full; free some space and try again.")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR):
+        return StorageError(
+            f"Can't write {file}: {error}. Check the disk, or choose another folder with DREAMKICKS_HOME."
+        )
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return CatalogueBusy(f"Another program is using {file}. Wait until it is done, then try again.")
+    return _damaged(folder, str(error))
+
+
+def _damaged(folder: Path, reason: str) -> CatalogueError:
     return CatalogueError(
-        f"The catalogue's database {folder / NAME} can't be used: {error}. "
+        f"The catalogue's database {folder / NAME} can't be used: {reason}. "
         f"Move the folder {folder} away and import again; the catalogue that ships is copied anew."
     )
 
 
-def _migrate(connection: sqlite3.Connection, file: Path) -> None:
-    """Apply what PRAGMA user_version says is missing, each migration in one transaction."""
-    migrations = sorted(_MIGRATIONS.glob("*.sql"))
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(migrations):
-        raise CatalogueTooNew(f"{file} was written by a newer dreamkicks (schema {version}, this one knows {len(migrations)}). Update dreamkicks.")
-    for number, migration in enumerate(migrations[version:], start=version + 1):
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {migration.read_text(encoding='utf-8')}; PRAGMA user_version = {number}; COMMIT;"
+def _check_version(connection: sqlite3.Connection, file: Path) -> int:
+    version, newest = connection.execute("PRAGMA user_version").fetchone()[0], len(_migrations())
+    if version > newest:
+        raise CatalogueTooNew(
+            f"{file} was written by a newer dreamkicks (schema {version}, this one knows {newest}). Update dreamkicks."
         )
+    if version == 0 and (file.parent / POINTER).exists():
+        raise _damaged(file.parent, "it is empty, and the vectors beside it are not")
+    return int(version)
+
+
+def _migrations() -> list[Path]:
+    return sorted(_MIGRATIONS.glob("*.sql"))
+
+
+def _migrate(connection: sqlite3.Connection, file: Path) -> None:
+    """Apply what PRAGMA user_version says is missing, all of it or nothing."""
+    if _check_version(connection, file) == len(_migrations()):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    version = _check_version(connection, file)  # another process may have been quicker
+    for number, migration in enumerate(_migrations()[version:], start=version + 1):
+        for statement in _statements(migration.read_text(encoding="utf-8")):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {number}")
+    connection.commit()
+
+
+def _statements(script: str) -> Iterator[str]:
+    # sqlite3's executescript would commit before it begins.
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        yield statement

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import functools
+import hashlib
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 from dreamkicks import pictures
 from dreamkicks.catalogue.catalogue import Catalogue, Listing, OnProgress, PictureEncoder
 from dreamkicks.errors import CatalogueError, PictureError
-from dreamkicks.files import write_atomic
+from dreamkicks.files import replacing
 from dreamkicks.text import clean
 
 TABLE = "products.csv"
 COLUMNS = ("file", "brand", "title", "price", "currency", "url", "store")
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
-_MOST_TABLE_BYTES = 200_000_000
+_MOST_TABLE_BYTES = 50_000_000
+_MOST_ROWS = 500_000
+_LONGEST_NAME = 300
+_PRICE = re.compile(r"\d{1,8}(\.\d{1,2})?")
 
 
 @dataclass
@@ -35,8 +42,8 @@ class ImportReport:
 @dataclass(frozen=True)
 class _Item:
     name: str
-    picture: Path | bytes | None
-    """None for a name that leads out of the folder."""
+    read: Callable[[], Path | bytes]
+    """Gives the picture; raises PictureError when there is none to be had."""
     row: dict[str, str]
 
 
@@ -54,49 +61,51 @@ def import_products(
     Raises CatalogueError when there is nothing to import from, CatalogueBusy, Cancelled.
     """
     report = ImportReport()
-    with catalogue.writing():
-        items = list(_items(source, table))
+    with catalogue.writing(), contextlib.ExitStack() as opened:
+        items = _items(source, table, opened)
         try:
             for place, item in enumerate(items):
                 if on_progress:
                     on_progress(place, len(items))
                 _take(catalogue, item, report)
-        finally:
+        except BaseException:
             # What was taken so far is made findable even when somebody pressed Ctrl-C.
             catalogue.index(encoder)
+            raise
+        catalogue.index(encoder, on_progress)
         if on_progress:
             on_progress(len(items), len(items))
     return report
 
 
 def export_products(catalogue: Catalogue, file: Path) -> int:
-    """Write all products with a photo each to one zip archive; returns how many."""
-    buffer, table = io.BytesIO(), io.StringIO()
+    """Write all products with a photo each to one zip archive; returns how many. Raises StorageError."""
+    table, names, count = io.StringIO(), set(), 0
     writer = csv.DictWriter(table, COLUMNS)
     writer.writeheader()
-    count = 0
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+    with replacing(file) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
         for product in catalogue.products():
             if not product.photo.is_file():
                 continue
             name = f"photos/{product.photo.name}"
-            if name not in archive.namelist():
-                archive.write(product.photo, name)
+            if name not in names:
+                names.add(name)
+                archive.writestr(zipfile.ZipInfo(name), product.photo.read_bytes())
             row = {"file": name, "price": "" if product.price is None else str(product.price)}
             row |= {column: getattr(product, column) or "" for column in ("brand", "title", "currency", "url", "store")}
             writer.writerow(row)
             count += 1
-        archive.writestr(TABLE, table.getvalue())
-    write_atomic(file, buffer.getvalue())
+        archive.writestr(zipfile.ZipInfo(TABLE), table.getvalue())
     return count
 
 
 def _take(catalogue: Catalogue, item: _Item, report: ImportReport) -> None:
-    if item.picture is None:
-        report.failed.append((item.name, "lies outside the folder"))
-        return
     try:
-        picture = pictures.load(item.picture, name=item.name)
+        data = item.read()
+        if isinstance(data, bytes) and catalogue.holds(hashlib.sha256(data).hexdigest()):
+            report.skipped += 1
+            return
+        picture = pictures.load(data, name=item.name)
     except PictureError as error:
         report.failed.append((item.name, str(error).removeprefix(f"{item.name} ")))
         return
@@ -113,9 +122,9 @@ def _take(catalogue: Catalogue, item: _Item, report: ImportReport) -> None:
     catalogue.keep(
         picture,
         Listing(
-            brand=item.row.get("brand") or "Unknown",
+            brand=item.row.get("brand", ""),
             title=item.row.get("title") or stem,
-            store=item.row.get("store") or "mine",
+            store=item.row.get("store", ""),
             price=price,
             currency=currency if price is not None else None,
             url=item.row.get("url"),
@@ -125,64 +134,98 @@ def _take(catalogue: Catalogue, item: _Item, report: ImportReport) -> None:
 
 
 def parse_price(text: str) -> Decimal:
-    """A plain decimal number, 0 or more. Raises ValueError that names the text."""
-    try:
-        price = Decimal(text)
-    except InvalidOperation:
-        price = Decimal("NaN")
-    if not price.is_finite() or price < 0 or price > 10_000_000:
+    """A plain decimal number: 129, 129.95. Raises ValueError that names the text; "1.299" may mean two prices."""
+    if not (text.isascii() and _PRICE.fullmatch(text)):
         raise ValueError(f"the price '{clean(text, 30)}' is no number such as 129.95")
-    return price
+    return Decimal(text)
 
 
-def _items(source: Path, table: Path | None) -> Iterator[_Item]:
+def _items(source: Path, table: Path | None, opened: contextlib.ExitStack) -> list[_Item]:
     if source.is_file() and source.suffix.lower() == ".zip":
-        yield from _archive(source)
-        return
+        return _in_archive(source, opened)
     if source.is_file() and source.suffix.lower() == ".csv":
         source, table = source.parent, source
     if not source.is_dir():
         raise CatalogueError(f"{source} is no folder, CSV file or exported archive. Check the path.")
-    if table is None:
-        for path in sorted(source.rglob("*")):
-            if path.suffix.lower() in _SUFFIXES and path.is_file():
-                yield _Item(str(path.relative_to(source)), path, {})
-        return
+    if table is not None:
+        return _in_table(table, source.resolve())
+    found = (path for path in sorted(source.rglob("*")) if path.suffix.lower() in _SUFFIXES and path.is_file())
+    return [
+        _Item(clean(str(path.relative_to(source)), _LONGEST_NAME), functools.partial(Path, path), {}) for path in found
+    ]
+
+
+def _in_table(table: Path, root: Path) -> list[_Item]:
+    """The pictures that a table names, relative to its folder."""
     try:
-        data = table.read_bytes()
+        with open(table, "rb") as file:
+            data = file.read(_MOST_TABLE_BYTES + 1)
     except OSError as error:
         raise CatalogueError(f"The table {table} can't be read: {error.strerror}. Check the path.") from error
-    root = source.resolve()
-    for row in _rows(data, str(table)):
-        path = (root / row["file"]).resolve() if "\0" not in row["file"] else root.parent
-        yield _Item(clean(row["file"]), path if path.is_relative_to(root) else None, row)
+
+    def find(name: str) -> Path:
+        try:
+            path = (root / name).resolve()
+        except (OSError, ValueError, RuntimeError) as error:  # a NUL, a circle of links
+            raise PictureError("has a name that no file can have") from error
+        if not path.is_relative_to(root):
+            raise PictureError("lies outside the folder")
+        return path
+
+    return [_Item(_name(row), functools.partial(find, row["file"]), row) for row in _rows(data, str(table))]
 
 
-def _archive(source: Path) -> Iterator[_Item]:
-    """Pictures are read out of the archive by name and never unpacked to disk."""
+def _in_archive(source: Path, opened: contextlib.ExitStack) -> list[_Item]:
+    """Pictures are read out of the archive by name when their turn comes, and never unpacked to disk."""
     try:
-        with zipfile.ZipFile(source) as archive:
-            sizes = {info.filename: info.file_size for info in archive.infolist()}
-            if sizes.get(TABLE, _MOST_TABLE_BYTES) >= _MOST_TABLE_BYTES:
-                raise CatalogueError(f"{source} holds no usable {TABLE}. Export it again.")
-            for row in _rows(archive.read(TABLE), TABLE):
-                size = sizes.get(row["file"])
-                fits = size is not None and size <= pictures.MOST_BYTES
-                yield _Item(clean(row["file"]), archive.read(row["file"]) if fits else b"", row)
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise CatalogueError(f"{source} is no archive that can be read. Export it again.") from error
+        archive = opened.enter_context(zipfile.ZipFile(source))
+        table = _member(archive, TABLE, _MOST_TABLE_BYTES)
+    except (zipfile.BadZipFile, OSError, PictureError) as error:
+        raise CatalogueError(f"{source} is no archive that an export wrote. Export it again.") from error
+    read = functools.partial(_member, archive, most=pictures.MOST_BYTES)
+    return [
+        _Item(_name(row), functools.partial(read, row["file"]), row) for row in _rows(table, f"{TABLE} in {source}")
+    ]
+
+
+def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    try:
+        info = archive.getinfo(name)
+        if info.file_size > most:
+            raise PictureError(f"is over {most // 1_000_000} MB")
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the others unpack without a bound
+            raise PictureError("is packed in a way that exports are not")
+        return archive.read(info)
+    except KeyError:
+        raise PictureError("is not in the archive") from None
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        OSError,
+        RuntimeError,
+        EOFError,
+    ) as error:  # RuntimeError: it wants a password
+        raise PictureError("is damaged in the archive") from error
+
+
+def _name(row: dict[str, str]) -> str:
+    return clean(row["file"], _LONGEST_NAME) or "a row without a file"
 
 
 def _rows(data: bytes, name: str) -> Iterator[dict[str, str]]:
+    if len(data) > _MOST_TABLE_BYTES:
+        raise CatalogueError(f"{name} is over {_MOST_TABLE_BYTES // 1_000_000} MB. Split it.")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CatalogueError(f"{name} is not UTF-8 text. Save it as CSV in UTF-8.") from error
     reader = csv.DictReader(io.StringIO(text))
-    if not reader.fieldnames or "file" not in reader.fieldnames:
-        raise CatalogueError(f"{name} has no column 'file'. Its first line should be: {','.join(COLUMNS)}.")
     try:
-        for row in reader:
+        if not reader.fieldnames or "file" not in reader.fieldnames:
+            raise CatalogueError(f"{name} has no column 'file'. Its first line should be: {','.join(COLUMNS)}.")
+        for count, row in enumerate(reader):
+            if count == _MOST_ROWS:
+                raise CatalogueError(f"{name} has over {_MOST_ROWS:,} rows. Split it.")
             yield {key: value or "" for key, value in row.items() if key in COLUMNS and isinstance(value, str | None)}
     except csv.Error as error:
         raise CatalogueError(f"{name} is no CSV that can be read: {error}. Save it again.") from error

@@ -73,12 +73,21 @@ def load(folder: Path) -> Vectors | None:
 
     Raises VectorsDamaged.
     """
+    while True:
+        pointer = current(folder)
+        if pointer is None:
+            return None
+        try:
+            return _read(folder, *pointer)
+        except VectorsDamaged:
+            if current(folder) == pointer:
+                raise
+            # A writer pointed to newer ones in between, and has cleared these away.
+
+
+def _read(folder: Path, number: int, digest: str) -> Vectors:
     from usearch.index import Index
 
-    pointer = current(folder)
-    if pointer is None:
-        return None
-    number, digest = pointer
     place = _place(folder, number)
     try:
         manifest_bytes = (place / "manifest.json").read_bytes()
@@ -86,14 +95,18 @@ def load(folder: Path) -> Vectors | None:
     except OSError as error:
         raise VectorsDamaged(f"{place} is incomplete. Run dreamkicks catalog verify.") from error
     if hashlib.sha256(manifest_bytes).hexdigest() != digest:
-        raise VectorsDamaged(f"{place / 'manifest.json'} is damaged (its SHA-256 differs). Run dreamkicks catalog verify.")
+        raise VectorsDamaged(
+            f"{place / 'manifest.json'} is damaged (its SHA-256 differs). Run dreamkicks catalog verify."
+        )
     manifest = json.loads(manifest_bytes)
     if hashlib.sha256(index_bytes).hexdigest() != manifest["sha256"]:
-        raise VectorsDamaged(f"{place / 'vectors.usearch'} is damaged (its SHA-256 differs). Run dreamkicks catalog verify.")
+        raise VectorsDamaged(
+            f"{place / 'vectors.usearch'} is damaged (its SHA-256 differs). Run dreamkicks catalog verify."
+        )
     index = Index.restore(index_bytes)
-    keys = np.sort(np.array(index.keys, dtype=np.int64))
-    rows = index.get(keys.astype(np.uint64)) if len(keys) else np.zeros((0, manifest["dim"]), np.float32)
-    return Vectors(number, manifest["encoder"], keys, np.asarray(rows, dtype=np.float32), index)
+    keys = np.sort(index.keys[:])
+    rows = np.vstack(index.get(keys)) if len(keys) else np.zeros((0, manifest["dim"]), np.float32)
+    return Vectors(number, manifest["encoder"], keys.astype(np.int64), rows.astype(np.float32), index)
 
 
 def save(folder: Path, encoder: str, keys: np.ndarray, rows: np.ndarray) -> None:
