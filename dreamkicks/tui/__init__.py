@@ -1,0 +1,1 @@
+"""The studio in the terminal. Nothing outside this package imports textual."""

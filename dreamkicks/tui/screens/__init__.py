@@ -1,0 +1,1 @@
+"""What fills the terminal: the studio, what was found, the tree of dreams, help."""
