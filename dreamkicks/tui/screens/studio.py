@@ -267,6 +267,7 @@ class StudioScreen(Screen[None]):
     def _reported(self, message: Reported) -> None:
         self._end()
         self._say(f"The report is {message.path}")
+        self.notify(self.query_one(Status).text, markup=False)  # the line may be too short for a path
 
     @on(Failed)
     def _failed(self, message: Failed) -> None:
