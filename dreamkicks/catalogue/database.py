@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from dreamkicks.catalogue.vectors import POINTER
 from dreamkicks.errors import CatalogueBusy, CatalogueError, CatalogueTooNew, DreamkicksError, StorageError
 
 NAME = "catalogue.db"
+_PATIENCE = 250  # times 20 ms
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -26,7 +28,7 @@ def connect(folder: Path) -> sqlite3.Connection:
     try:
         connection.row_factory = sqlite3.Row
         _migrate(connection, file)  # first, as the others write: a newer file stays as it is
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
     except sqlite3.DatabaseError as error:
@@ -36,6 +38,18 @@ def connect(folder: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    # Going over to WAL wants the file for itself, and SQLite does not wait for that however long its timeout is.
+    for last in (*[False] * _PATIENCE, True):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if last or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(0.02)
 
 
 def unusable(folder: Path, error: sqlite3.DatabaseError) -> DreamkicksError:

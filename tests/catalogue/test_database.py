@@ -78,7 +78,7 @@ def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path, mode: str) -> 
 
 
 def test_many_open_a_new_catalogue_at_once(tmp_path: Path) -> None:
-    for turn in range(5):
+    for turn in range(10):
         folder, start = tmp_path / str(turn), threading.Barrier(6)
         errors: list[Exception] = []
         folder.mkdir()

@@ -177,6 +177,22 @@ def test_what_a_killed_writer_left_is_no_trouble(tmp_path: Path) -> None:
     assert pointer is not None and pointer[0] == 3
 
 
+def test_a_reader_that_was_too_slow_takes_the_newer_generation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path, "clip-1", keys_of(5), unit(5, seed=0))
+    newer = [1, 2]
+
+    def slow(folder: Path) -> tuple[int, str] | None:
+        pointer = current(folder)
+        while newer:  # between the pointer and what it points to, others come and this one goes
+            save(folder, "clip-1", keys_of(5), unit(5, seed=newer.pop(0)))
+        return pointer
+
+    monkeypatch.setattr(vectors, "current", slow)
+    loaded = load(tmp_path)
+    assert loaded is not None and loaded.generation == 3
+    np.testing.assert_array_equal(loaded.rows, unit(5, seed=2))
+
+
 def test_readers_go_on_while_generations_come_and_go(tmp_path: Path) -> None:
     save(tmp_path, "clip-1", keys_of(20), unit(20))
     done = threading.Event()
