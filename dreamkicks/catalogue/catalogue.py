@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import re
 import shutil
 import sqlite3
@@ -391,9 +392,10 @@ def _product(folder: Path, row: sqlite3.Row) -> Product:
 
 def _size(folder: Path) -> int:
     size = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # a writer renamed it meanwhile
-            size += path.stat().st_size if path.is_file() else 0
+    for inner, _, names in os.walk(folder):  # unlike rglob it puts up with folders that a writer clears away meanwhile
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                size += (Path(inner) / name).stat().st_size
     return size
 
 
