@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 import re
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,6 +16,9 @@ from textual.pilot import Pilot
 from dreamkicks.tui.app import StudioApp
 from dreamkicks.tui.screens.studio import StudioScreen
 from dreamkicks.tui.widgets.prompt import Prompt
+from dreamkicks.tui.widgets.status import Status
+
+from .painter import PlainPainter
 
 Script = Callable[[Pilot[None]], Awaitable[None]]
 PATIENCE = 60
@@ -70,3 +74,13 @@ def screen(app: App[None]) -> str:
     for place, text in re.findall(r'<text [^>]*?y="([0-9.]+)"[^>]*>([^<]*)</text>', app.export_screenshot()):
         rows[float(place)] = rows.get(float(place), "") + html.unescape(text)
     return "\n".join(rows[place].replace("\xa0", " ").strip("\n") for place in sorted(rows))
+
+
+def status(app: App[None]) -> str:
+    return studio_screen(app).query_one(Status).text
+
+
+def gate(painter: PlainPainter, step: int) -> threading.Event:
+    """Make the painter wait before that step until the gate is set."""
+    painter.gates[step] = threading.Event()
+    return painter.gates[step]

@@ -74,6 +74,10 @@ def test_results(snap_compare: Compare, dreamt: Studio, tmp_path: Path) -> None:
 
 
 def test_tree(snap_compare: Compare, dreamt: Studio) -> None:
+    dreamt.session.fork(2)
+    dreamt.session.accept({})
+    dreamt.session.fork(3)
+
     async def look(pilot: Pilot[None]) -> None:
         await settle(pilot)
         await pilot.press("ctrl+t")

@@ -88,9 +88,9 @@ class TreeScreen(Screen[Choice | None]):
 
     def _line(self, lead: str, dream: Dream) -> Content:
         accepted = self._session.accepted is not None and self._session.accepted.get("dream") == dream.id
-        mark = "●" if dream == self._session.current else "★" if accepted else " "
+        marks = ("●" if dream == self._session.current else " ") + ("★" if accepted else " ")
         words = clean(dream.words, 200)
         return Content.assemble(
-            (f"{dream.id:3} ", "$soft"), (f"{mark} ", "$primary"), (lead, "$line"),
+            (f"{dream.id:3} ", "$soft"), (f"{marks} ", "$primary"), (lead, "$line"),
             (words, "bold" if dream.kind == "imagine" else ""),
         )  # fmt: skip
