@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -219,10 +220,13 @@ def main() -> None:
     pictures, known = load_photographs(arguments.data, config["image_size"], arguments.work)
     torch.set_num_threads(threads)
     texts = [text for photograph in known if not photograph.held for text in photograph.texts()]
-    for folder in (arguments.work, arguments.out):
-        folder.mkdir(parents=True, exist_ok=True)
-        make_tokenizer(texts, config, folder)
-        write_config(config, folder, config["vocabulary"])
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    if not (arguments.work / "tokenizer.json").exists():  # its ties break another way each time it is made
+        make_tokenizer(texts, config, arguments.work)
+    write_config(config, arguments.work, config["vocabulary"])
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for file in arguments.work.glob("*.json"):
+        shutil.copy(file, arguments.out)
     export(train(pictures, known, config, arguments.work), arguments.out)
     write_checksums(arguments.out)
 
