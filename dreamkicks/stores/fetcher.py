@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 import httpx
 from protego import Protego
@@ -19,7 +20,8 @@ from tenacity import (
     Retrying,
     retry_if_exception_type,
     stop_after_attempt,
-    wait_exponential_jitter,
+    wait_exponential,
+    wait_random,
 )
 
 from dreamkicks import __version__
@@ -31,6 +33,7 @@ from dreamkicks.text import clean
 
 AGENT = "dreamkicks"
 _ATTEMPTS = 5
+_BACK_OFF = wait_exponential(multiplier=2, max=120) + wait_random(0, 2)
 _HOPS = 5
 _LONGEST_ADDRESS = 2000
 _ROBOTS_FOR = 86_400
@@ -52,12 +55,8 @@ class Kind:
 
 JSON = Kind("JSON", "application/json", ("json",), 20_000_000)
 PAGE = Kind("a web page", "text/html,application/xhtml+xml", ("html",), 8_000_000)
-SITEMAP = Kind(
-    "a sitemap", "application/xml,text/xml", ("xml", "text/plain", "gzip", "octet-stream"), 50_000_000
-)
-PICTURE = Kind(
-    "a picture", "image/webp,image/jpeg,image/png,image/*;q=0.5", ("image/", "octet-stream"), 20_000_000
-)
+SITEMAP = Kind("a sitemap", "application/xml,text/xml", ("xml", "text/plain", "gzip", "octet-stream"), 50_000_000)
+PICTURE = Kind("a picture", "image/webp,image/jpeg,image/png,image/*;q=0.5", ("image/", "octet-stream"), 20_000_000)
 # RFC 9309: at least 500 KiB are read; what follows is not.
 _ROBOTS = Kind("robots.txt", "text/plain", ("",), 512 * 1024)
 
@@ -161,9 +160,7 @@ class Fetcher:
 
     # ---------------------------------------------------------------- asking
 
-    def get(
-        self, store: Store, url: str, kind: Kind, distil: Callable[[bytes], bytes] | None = None
-    ) -> bytes:
+    def get(self, store: Store, url: str, kind: Kind, distil: Callable[[bytes], bytes] | None = None) -> bytes:
         """The body at an address of a store; kept ones are asked for conditionally, pictures are not kept.
 
         `distil` makes of a body what is worth keeping. It may raise FetchFailed.
@@ -188,9 +185,7 @@ class Fetcher:
             return kept.body
         body = distil(answer.body) if distil else answer.body
         if kind is not PICTURE and "no-store" not in answer.headers.get("cache-control", ""):
-            self._cache.put(
-                key, Entry(answer.headers.get("etag"), answer.headers.get("last-modified"), body, now)
-            )
+            self._cache.put(key, Entry(answer.headers.get("etag"), answer.headers.get("last-modified"), body, now))
         return body
 
     def _pretend(self, address: httpx.URL, kept: Entry | None, tell: Callable[[str], None]) -> bytes:
@@ -264,14 +259,14 @@ class Fetcher:
             with self._guard:
                 lane.failures += 1
                 if lane.failures >= _FAILURES and not lane.closed:
-                    lane.closed = f"{address.host} failed {_FAILURES} times in a row (last: {error}); refresh again later"
+                    lane.closed = (
+                        f"{address.host} failed {_FAILURES} times in a row (last: {error}); refresh again later"
+                    )
             raise FetchFailed(str(error), lasting=False, status=error.status) from error
         lane.failures = 0
         return answer
 
-    def _once(
-        self, store: Store, lane: _Lane, address: httpx.URL, kind: Kind, validators: dict[str, str]
-    ) -> Answer:
+    def _once(self, store: Store, lane: _Lane, address: httpx.URL, kind: Kind, validators: dict[str, str]) -> Answer:
         shown = clean(str(address), 200)
         headers = {"User-Agent": self._agent, "Accept": kind.accept, **validators}
         with lane.busy:
@@ -374,8 +369,7 @@ class Fetcher:
                 # 429 is "ask later", which is silence rather than leave.
                 if not (isinstance(error, FetchFailed) and 400 <= error.status < 500 and error.status != 429):
                     lane.closed = (
-                        lane.closed
-                        or f"robots.txt of {address.host} can't be read, so nothing else is asked ({error})"
+                        lane.closed or f"robots.txt of {address.host} can't be read, so nothing else is asked ({error})"
                     )
                     raise StoreClosed(lane.closed) from error
                 body, validators = b"", (None, None)
@@ -387,9 +381,9 @@ class Fetcher:
 
 
 def _wait(state: RetryCallState) -> float:
-    """Exponential with jitter, from 2 s; never less than the shop asked for."""
+    """Seconds: ever longer, with jitter; never less than the shop asked for."""
     error = state.outcome.exception() if state.outcome else None
-    backoff = wait_exponential_jitter(initial=2, max=120, jitter=2)(state)
+    backoff = _BACK_OFF(state)
     return max(backoff, error.after or 0) if isinstance(error, _Again) else backoff
 
 
@@ -397,13 +391,9 @@ def _crawl_delay(robots: Protego | None) -> float:
     if robots is None:
         return 0.0
     rate = robots.request_rate(AGENT)
-    asked = (
-        robots.crawl_delay(AGENT) or 0.0,
-        rate.seconds / rate.requests if rate and rate.requests else 0.0,
-    )
-    return max(
-        min(delay, 1e9) if delay > 0 else 0.0 for delay in asked
-    )  # "nan" and "inf" can be written there
+    # Division of the decimals, because a file may well ask for one request in 10^400 seconds.
+    between = float(min(Decimal(rate.seconds) / rate.requests, 10**9)) if rate else 0.0
+    return max(robots.crawl_delay(AGENT) or 0.0, between)
 
 
 def _retry_after(said: str | None, now: float) -> float | None:

@@ -108,13 +108,9 @@ class Line(httpcore.NetworkBackend):
                 received = httpx.Headers(response.headers)
                 if response.status not in (200, 304):
                     return Answer(response.status, received, b"")
-                return Answer(
-                    response.status, received, _unpack(response.iter_stream(), received, limit, cut)
-                )
+                return Answer(response.status, received, _unpack(response.iter_stream(), received, limit, cut))
         except _TRANSPORT_ERRORS as error:
-            raise FetchFailed(
-                f"the connection failed ({error or type(error).__name__})", lasting=False
-            ) from error
+            raise FetchFailed(f"the connection failed ({error or type(error).__name__})", lasting=False) from error
 
     def close(self) -> None:
         self._pool.close()
@@ -134,9 +130,7 @@ class Line(httpcore.NetworkBackend):
         trouble: Exception = httpcore.ConnectError("no such host")
         for address in self._network.addresses(host):
             try:
-                return _Stream(
-                    self._sockets.connect_tcp(address, port, timeout=min(10, self._network.seconds)), self
-                )
+                return _Stream(self._sockets.connect_tcp(address, port, timeout=min(10, self._network.seconds)), self)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 trouble = error
         raise trouble

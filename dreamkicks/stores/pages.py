@@ -61,9 +61,7 @@ def entries(store: Store, fetcher: Fetcher) -> Iterator[Entry]:
 
 
 def _entry(store: Store, fetcher: Fetcher, url: str, stamp: str | None) -> Entry:
-    return Entry(
-        url, stamp, lambda: _offer(store, url, json.loads(fetcher.get(store, url, PAGE, distil=distil)))
-    )
+    return Entry(url, stamp, lambda: _offer(store, url, json.loads(fetcher.get(store, url, PAGE, distil=distil))))
 
 
 def _locations(body: bytes, name: str) -> Iterator[tuple[str, str, str | None]]:
@@ -111,10 +109,7 @@ def _find_product(data: Any, depth: int = 0) -> dict[str, Any] | None:
         return None
     if isinstance(data, dict):
         kinds = data.get("@type")
-        if any(
-            _last(kind) in ("product", "productgroup")
-            for kind in (kinds if isinstance(kinds, list) else [kinds])
-        ):
+        if any(_last(kind) in ("product", "productgroup") for kind in (kinds if isinstance(kinds, list) else [kinds])):
             return data
         data = [data[key] for key in ("@graph", "mainEntity", "mainEntityOfPage") if key in data]
     if isinstance(data, list):
@@ -129,9 +124,7 @@ def _offer(store: Store, url: str, said: dict[str, Any]) -> Offer | None:
     product, graph = said["product"] or {}, said["graph"]
     variants = [variant for variant in _list(product.get("hasVariant")) if isinstance(variant, dict)]
     first = variants[0] if variants else {}
-    title = title_of(product.get("name")) or (
-        title_of(_one(graph, "og:title")) if _sold_by_graph(graph) else ""
-    )
+    title = title_of(product.get("name")) or (title_of(_one(graph, "og:title")) if _sold_by_graph(graph) else "")
     if not title:
         return None
     category = " ".join(_texts(product.get("category")))
@@ -142,22 +135,16 @@ def _offer(store: Store, url: str, said: dict[str, Any]) -> Offer | None:
         {
             "price": _one(graph, "product:price:amount") or _one(graph, "og:price:amount"),
             "priceCurrency": _one(graph, "product:price:currency") or _one(graph, "og:price:currency"),
-            "availability": _one(graph, "product:availability")
-            or _one(graph, "og:availability")
-            or "instock",
+            "availability": _one(graph, "product:availability") or _one(graph, "og:availability") or "instock",
         }
     ]
     sold = [offer for offer in offers if _selling(offer)]
     price, currency = lowest(_price(offer, store) for offer in sold or offers)
     named = [
-        text
-        for key in ("mpn", "sku", "productGroupID", "model")
-        for text in _texts(product.get(key) or first.get(key))
+        text for key in ("mpn", "sku", "productGroupID", "model") for text in _texts(product.get(key) or first.get(key))
     ]
     pictures = _texts(product.get("image")) or _texts(first.get("image")) or graph.get("og:image", [])
-    brand = next(iter(_texts(product.get("brand") or first.get("brand"))), None) or _one(
-        graph, "product:brand"
-    )
+    brand = next(iter(_texts(product.get("brand") or first.get("brand"))), None) or _one(graph, "product:brand")
     return Offer(
         url=url,
         brand=brand_of(brand, title, store.name),
@@ -189,12 +176,7 @@ def _selling(offer: dict[str, Any]) -> bool:
 def _price(offer: dict[str, Any], store: Store) -> tuple[Decimal | None, str | None]:
     inner = next((item for item in _list(offer.get("priceSpecification")) if isinstance(item, dict)), {})
     amount = next(
-        (
-            source[key]
-            for source in (offer, inner)
-            for key in ("price", "lowPrice")
-            if source.get(key) is not None
-        ),
+        (source[key] for source in (offer, inner) for key in ("price", "lowPrice") if source.get(key) is not None),
         None,
     )
     said = offer.get("priceCurrency") or inner.get("priceCurrency")
@@ -212,9 +194,7 @@ def _sizes(variants: list[dict[str, Any]], offers: list[dict[str, Any]]) -> tupl
 
 
 def _sold_by_graph(graph: dict[str, list[str]]) -> bool:
-    return (
-        _one(graph, "og:type") in ("product", "og:product", "product.item") or "product:price:amount" in graph
-    )
+    return _one(graph, "og:type") in ("product", "og:product", "product.item") or "product:price:amount" in graph
 
 
 def _absolute(url: str, picture: str) -> str:

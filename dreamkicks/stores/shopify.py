@@ -51,11 +51,7 @@ def _products(body: bytes, url: str) -> list[Any]:
 
 
 def _entry(store: Store, product: Any) -> Entry | None:
-    if (
-        not isinstance(product, dict)
-        or not isinstance(handle := product.get("handle"), str)
-        or not handle.strip("./ ")
-    ):
+    if not isinstance(product, dict) or not isinstance(handle := product.get("handle"), str) or not handle.strip("./ "):
         return None
     if not store.sells(_text(product.get("product_type"))):
         return None

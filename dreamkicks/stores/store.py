@@ -103,13 +103,9 @@ def _read(file: Path) -> dict[str, Store]:
     found = {}
     for name, entry in table.items():
         try:
-            found[name] = (
-                Store(name=name, **entry) if isinstance(entry, dict) else Store.model_validate(entry)
-            )
+            found[name] = Store(name=name, **entry) if isinstance(entry, dict) else Store.model_validate(entry)
         except (ValidationError, TypeError) as error:
-            first = (
-                error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
-            )
+            first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
             field = ".".join(map(str, first["loc"])) or "entry"
             raise StoreError(
                 f"The {field} of store '{clean(name, 40)}' in {file} can't be used: {first['msg']}. Mend it."

@@ -23,13 +23,15 @@ from PIL import Image, ImageDraw
 from dreamkicks.stores.network import Network, is_public
 from dreamkicks.stores.store import Store
 
+NAMES = ("shop.test", "cdn.test", "evil.test")
+
 
 class FakeClock:
-    """Time that passes only while somebody sleeps."""
+    """Time that passes only while somebody sleeps; `elapsed` is how many seconds have passed already."""
 
-    def __init__(self) -> None:
+    def __init__(self, elapsed: float = 0.0) -> None:
         self._guard = threading.Lock()
-        self.elapsed = 0.0
+        self.elapsed = elapsed
 
     def now(self) -> float:
         return 1_790_000_000 + self.elapsed
@@ -100,19 +102,20 @@ class FakeShop:
         self.robots: bytes | None = b"User-agent: *\nDisallow: /private/\n"
         self.log: list[Asked] = []
         self.page_size = 250
+        self.picture_size = (96, 64)
         self.vices: dict[str, list[Answer]] = defaultdict(list)
         self.places: dict[str, Answer] = {}
         authority = trustme.CA()
         served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("shop.test", "cdn.test", "evil.test").configure_cert(served)
-        self.trust = ssl.create_default_context()
-        authority.configure_trust(self.trust)
+        authority.issue_cert(*NAMES).configure_cert(served)
+        self.authority = authority.cert_pem.bytes().decode()
+        self.trust = ssl.create_default_context(cadata=self.authority)
         shop = self
         handler = type("Handler", (_Handler,), {"shop": shop})
         self._server = _Server(("127.0.0.1", 0), handler)
         self._server.socket = served.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self.port = self._server.server_address[1]
-        self.addresses = {name: ["127.0.0.1"] for name in ("shop.test", "cdn.test", "evil.test")}
+        self.addresses = {name: ["127.0.0.1"] for name in NAMES}
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
@@ -129,25 +132,16 @@ class FakeShop:
         return f"https://cdn.test:{self.port}"
 
     def network(self, seconds: float = 10) -> Network:
-        return Network(self._look_up, lambda address: address == "127.0.0.1" or is_public(address), self.trust, seconds)
+        return Network(self.look_up, lambda address: address == "127.0.0.1" or is_public(address), self.trust, seconds)
 
-    def _look_up(self, host: str) -> list[str]:
+    def look_up(self, host: str) -> list[str]:
         try:
             return self.addresses[host]
         except KeyError:
             raise OSError("unknown host") from None
 
     def store(self, kind: str = "shopify", **changes: object) -> Store:
-        fields: dict[str, object] = {
-            "name": kind,
-            "kind": kind,
-            "site": self.site,
-            "collections": ["sneakers"],
-            "products": r"^/en/shoes/[^/]+\.html$",
-            "pictures": [f"cdn.test:{self.port}"],
-            "currency": "EUR",
-        }
-        return Store(**(fields | changes))  # type: ignore[arg-type]
+        return store_at(self.port, kind, **changes)
 
     def vice(self, path: str, *answers: Answer) -> None:
         """Answer the next requests for that path (without its query) in these ways, one each."""
@@ -169,7 +163,9 @@ class FakeShop:
         if path.endswith("/products.json"):
             page, most = int(query["page"][0]), min(self.page_size, int(query["limit"][0]))
             shown = self.shoes[(page - 1) * most : page * most]
-            return handler.fresh(json.dumps({"products": [self._shopify(shoe) for shoe in shown]}).encode(), "application/json")
+            return handler.fresh(
+                json.dumps({"products": [self._shopify(shoe) for shoe in shown]}).encode(), "application/json"
+            )
         if path == "/sitemap.xml":
             return handler.fresh(sitemap([(f"{self.site}/sitemap-1.xml.gz", None)], "sitemapindex"), "application/xml")
         if path == "/sitemap-1.xml.gz":
@@ -177,16 +173,16 @@ class FakeShop:
             listed.append((f"{self.site}/en/about.html", None))
             return handler.fresh(gzip.compress(sitemap(listed), mtime=0), "application/gzip")
         if path.startswith("/en/shoes/"):
+            handle = path.removeprefix("/en/shoes/").removesuffix(".html")
             for shoe in self.shoes:
-                if path == f"/en/shoes/{shoe.handle}.html":
+                if shoe.handle == handle:
                     return handler.fresh(self._page(shoe), "text/html; charset=utf-8")
         if path.startswith("/pictures/"):
-            return handler.send(picture(path), "image/jpeg")
+            return handler.send(picture(path, self.picture_size), "image/jpeg")
         return handler.status(404)
 
     def _shopify(self, shoe: Shoe) -> dict[str, object]:
         return {
-            "id": abs(hash(shoe.handle)),
             "title": shoe.title,
             "handle": shoe.handle,
             "vendor": shoe.vendor,
@@ -231,7 +227,9 @@ class FakeShop:
                 ],
             }
             graph = json.dumps({"@context": "https://schema.org", "@graph": [{"@type": "WebPage"}, product]})
-            head = f'<script type="application/ld+json">{{"@type": "Organization"}}</script><script type="application/ld+json">{graph}</script>'
+            head = "".join(
+                f'<script type="application/ld+json">{data}</script>' for data in ('{"@type": "Organization"}', graph)
+            )
         return f"<html><head>{head}</head><body>{'<p>Words.</p>' * 50}</body></html>".encode()
 
     def _absolute(self, place: str) -> str:
@@ -253,18 +251,18 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        self.sent = 0
         self.at = self.shop.clock.ticks()
-        try:
-            self.shop.answer(self)
-        finally:
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            host = headers.get("host", "").rpartition(":")[0]
-            self.shop.log.append(Asked(self.at, host, self.path, headers, self.sent))
+        self.shop.answer(self)
 
     def send_response(self, code: int, message: str | None = None) -> None:
-        self.sent = code
+        self.record(code)
         super().send_response(code, message)
+
+    def record(self, code: int) -> None:
+        """Write the request down before the answer leaves, so that a test that has the answer finds it."""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        host = headers.get("host", "").rpartition(":")[0]
+        self.shop.log.append(Asked(self.at, host, self.path, headers, code))
 
     def log_message(self, *_: object) -> None:
         pass
@@ -295,6 +293,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
 
+def store_at(port: int, kind: str = "shopify", **changes: object) -> Store:
+    """The entry of a fake shop that listens there."""
+    fields: dict[str, object] = {
+        "name": kind,
+        "kind": kind,
+        "site": f"https://shop.test:{port}",
+        "collections": ["sneakers"],
+        "products": r"^/en/shoes/[^/]+\.html$",
+        "pictures": [f"cdn.test:{port}"],
+        "currency": "EUR",
+    }
+    return Store(**(fields | changes))  # type: ignore[arg-type]
+
+
 def picture(seed: str, size: tuple[int, int] = (96, 64)) -> bytes:
     """A drawing that differs with the seed, as JPEG."""
     draw = random.Random(seed)
@@ -311,7 +323,8 @@ def picture(seed: str, size: tuple[int, int] = (96, 64)) -> bytes:
 def sitemap(listed: list[tuple[str, str | None]], root: str = "urlset") -> bytes:
     item = "sitemap" if root == "sitemapindex" else "url"
     lines = "".join(
-        f"<{item}><loc>{escape(url)}</loc>{f'<lastmod>{stamp}</lastmod>' if stamp else ''}</{item}>" for url, stamp in listed
+        f"<{item}><loc>{escape(url)}</loc>{f'<lastmod>{stamp}</lastmod>' if stamp else ''}</{item}>"
+        for url, stamp in listed
     )
     return f'<?xml version="1.0"?><{root} xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{lines}</{root}>'.encode()
 
@@ -355,7 +368,6 @@ def endless(kind: str) -> Answer:
         try:
             for _ in range(160_000):
                 handler.wfile.write(block)
-                handler.shop.clock.sent_endlessly = getattr(handler.shop.clock, "sent_endlessly", 0) + 65536  # type: ignore[attr-defined]
         except OSError:
             handler.hang_up()
 
@@ -371,7 +383,7 @@ def drips(kind: str, pause: threading.Event, headers: bool = False) -> Answer:
     """A byte every tenth of a second, until `pause` is set."""
 
     def answer(handler: _Handler) -> None:
-        handler.sent = 200
+        handler.record(200)
         start = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n"
         handler.wfile.write((start if headers else start + "Content-Length: 100000\r\n\r\n").encode())
         handler.hang_up()

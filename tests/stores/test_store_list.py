@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dreamkicks.errors import StoreError
+from dreamkicks.stores.store import stores
+
+GOOD = """
+[corner]
+kind = "shopify"
+site = "https://corner.example"
+collections = ["shoes"]
+"""
+
+
+def test_the_five_that_ship(tmp_path: Path) -> None:
+    found = stores(tmp_path / "none.toml")
+    assert set(found) == {"sneakerbaas", "superkicks", "kickscrew", "footshop", "highsnobiety"}
+    assert {found[name].kind for name in ("sneakerbaas", "superkicks", "kickscrew")} == {"shopify"}
+    assert {found[name].kind for name in ("footshop", "highsnobiety")} == {"pages"}
+
+
+def test_ones_own_store_is_added_and_may_replace(tmp_path: Path) -> None:
+    own = tmp_path / "stores.toml"
+    own.write_text(GOOD + GOOD.replace("[corner]", "[footshop]"))
+    found = stores(own)
+    assert found["corner"].asked == {"corner.example"}
+    assert found["footshop"].kind == "shopify"
+    assert len(found) == 6
+
+
+@pytest.mark.parametrize(
+    ("entry", "named"),
+    [
+        (GOOD.replace("https", "http"), "site"),
+        (GOOD.replace("corner.example", "corner.example/shop"), "site"),
+        (GOOD.replace('"shopify"', '"magento"'), "kind"),
+        (GOOD.replace("collections", "collection"), "collection"),
+        (GOOD.replace('["shoes"]', '["../admin"]'), "collections"),
+        (GOOD + "delay = 0.0\n", "delay"),
+        (GOOD + 'products = "("\n', "products"),
+        (GOOD.replace("[corner]", "[mine]"), "name"),
+        (GOOD.replace('collections = ["shoes"]', ""), "entry"),
+        ("[corner", "stores.toml"),
+        ("corner = 1", "corner"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path: Path, entry: str, named: str) -> None:
+    own = tmp_path / "stores.toml"
+    own.write_text(entry)
+    with pytest.raises(StoreError, match=named):
+        stores(own)
