@@ -21,14 +21,14 @@ from dreamkicks.brands.classifier import Verdict, open_brands
 from dreamkicks.catalogue.catalogue import Catalogue, OnProgress
 from dreamkicks.catalogue.product import Filters, Finding
 from dreamkicks.encoder.encoder import BUILTIN, open_encoder
-from dreamkicks.errors import Cancelled, PromptError, SessionError, WeightsError
+from dreamkicks.errors import Cancelled, CatalogueBusy, PromptError, SessionError, WeightsError
 from dreamkicks.painter import grammar
 from dreamkicks.painter.painter import OnStep, Painter, Painting, open_painter
 from dreamkicks.session.dream import Dream
 from dreamkicks.session.report import Story, write_report
 from dreamkicks.session.session import Session
 from dreamkicks.settings import Settings
-from dreamkicks.text import check_prompt
+from dreamkicks.text import LONGEST_PROMPT, check_prompt, clean
 
 if TYPE_CHECKING:
     from dreamkicks.encoder.encoder import Encoder
@@ -171,14 +171,19 @@ class Studio:
         if not vectors:
             raise PromptError("There is nothing to search for. Give a picture or --text.")
         if not self.catalogue.in_step(self.encoder.identity):
-            with self.catalogue.writing():
-                self.catalogue.index(self.encoder, on_progress)
+            try:
+                with self.catalogue.writing():
+                    self.catalogue.index(self.encoder, on_progress)
+            except CatalogueBusy:
+                # A refresh indexes what it brings in; what was there before can be searched meanwhile.
+                if self.catalogue.stats().encoder != self.encoder.identity:
+                    raise
         query = np.mean(vectors, axis=0)
         return self.catalogue.search(query / np.linalg.norm(query), self.encoder.identity, k, filters)
 
     def classify(self, picture: Image.Image) -> Verdict:
         """The brand a picture looks like, or that it is no sneaker. Always by the built-in encoder, which the head was fitted to."""
-        encoder = open_encoder(BUILTIN, self.settings.device)
+        encoder = open_encoder(BUILTIN, self.settings.device, self.settings.offline)
         brands = open_brands()
         if brands.encoder != encoder.identity:
             raise WeightsError("The brand head does not belong to this encoder. Install dreamkicks again.")
@@ -210,7 +215,7 @@ class Studio:
         try:
             yield
         except Cancelled as cancelled:
-            self.session.note_cancelled(words, cancelled.steps, seed)
+            self.session.note_cancelled(clean(words, LONGEST_PROMPT), cancelled.steps, seed)
             raise
 
 

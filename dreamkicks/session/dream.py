@@ -5,13 +5,29 @@ from __future__ import annotations
 import functools
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal
+from types import NoneType
+from typing import Any, Literal, get_args
 
 from dreamkicks import __version__
 from dreamkicks.errors import SessionError
 from dreamkicks.painter.painter import Painting
 
 Kind = Literal["imagine", "edit"]
+_TYPES: dict[str, tuple[type, ...]] = {
+    "id": (int,),
+    "parent": (int, NoneType),
+    "kind": (str,),
+    "words": (str,),
+    "seed": (int,),
+    "model": (str,),
+    "strength": (int, float, NoneType),
+    "steps": (int,),
+    "size": (int,),
+    "seconds": (int, float),
+    "understood": (list,),
+    "ignored": (list,),
+    "versions": (dict,),
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +50,13 @@ class Dream:
 
     @classmethod
     def of(
-        cls, painting: Painting, kind: Kind, words: str, strength: float | None = None, id: int = 1, parent: int | None = None
+        cls,
+        painting: Painting,
+        kind: Kind,
+        words: str,
+        strength: float | None = None,
+        id: int = 1,
+        parent: int | None = None,
     ) -> Dream:
         return cls(
             id=id,
@@ -64,14 +86,18 @@ class Dream:
     def from_json(cls, data: dict[str, Any]) -> Dream:
         """Raises SessionError when a field is missing or of the wrong type."""
         try:
+            for name, kinds in _TYPES.items():
+                if not isinstance(data[name], kinds) or isinstance(data[name], bool):
+                    raise TypeError(f"its {name} is wrong")
+            if data["kind"] not in get_args(Kind):
+                raise TypeError("its kind is wrong")
             values = {field.name: data[field.name] for field in fields(cls)}
             values |= {name: tuple(map(str, data[name])) for name in ("understood", "ignored")}
-            dream = cls(**values)
-            if not all(isinstance(n, int) for n in (dream.id, dream.seed, dream.steps)) or dream.kind not in ("imagine", "edit"):
-                raise TypeError("id, seed, steps or kind")
-        except (KeyError, TypeError, ValueError) as error:
-            raise SessionError(f"A dream's record can't be read ({error}). The session was changed by something else.") from error
-        return dream
+        except (KeyError, TypeError) as error:
+            raise SessionError(
+                f"A dream's record can't be read ({error}). The session was changed by something else."
+            ) from error
+        return cls(**values)
 
     def summary(self, path: str) -> dict[str, Any]:
         """What `generate` and `edit` print with --json."""

@@ -54,7 +54,7 @@ def write_report(path: Path, title: str, stories: Iterable[Story]) -> None:
     body = "".join(_story(story) for story in stories)
     page = (
         '<!doctype html>\n<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; style-src \'unsafe-inline\'">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
         f"<title>{_text(title)}</title><style>{_STYLE}</style><main><h1>{_text(title)}</h1>{body}</main></html>\n"
     )
     write_atomic(path, page.encode())

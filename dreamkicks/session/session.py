@@ -53,12 +53,12 @@ class Session:
             session.cancelled = list(record["cancelled"])
             session._trail = [int(number) for number in record["trail"]]
             session._place = int(record["place"])
-            if any(number not in session.dreams for number in session._trail) or not session._place < len(session._trail):
-                raise ValueError("its trail leads nowhere")
+            session._check()
         except FileNotFoundError:
             raise SessionError(f"{folder} holds no session. Check the path.") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SessionError(f"The session {folder / RECORD} can't be read: {error}. Start a new one.") from error
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise SessionError(f"The session {folder / RECORD} can't be read: {reason}. Start a new one.") from error
         return session
 
     @classmethod
@@ -97,7 +97,9 @@ class Session:
 
     def note_cancelled(self, words: str, steps: int, seed: int) -> None:
         """Remember that something was begun and stopped after so many steps."""
-        self.cancelled.append({"words": words, "steps": steps, "seed": seed, "after": self.current.id if self.current else None})
+        self.cancelled.append(
+            {"words": words, "steps": steps, "seed": seed, "after": self.current.id if self.current else None}
+        )
         self._save()
 
     def undo(self) -> Dream:
@@ -120,6 +122,13 @@ class Session:
             raise SessionError("There is no dream to accept yet. Paint one first.")
         self.accepted = {"dream": self.current.id, **result}
         self._save()
+
+    def _check(self) -> None:
+        if self._place not in range(-1, len(self._trail)) or not self.dreams.keys() >= set(self._trail):
+            raise ValueError("its trail leads nowhere")
+        for dream in self.dreams.values():
+            if dream.parent is not None and not (dream.parent < dream.id and dream.parent in self.dreams):
+                raise ValueError(f"dream {dream.id} has no parent {dream.parent}")
 
     def _go(self, number: int) -> None:
         self._trail = [*self._trail[: self._place + 1], number]
