@@ -15,10 +15,13 @@ from PIL import Image
 from dreamkicks import device as devices
 from dreamkicks import locations
 from dreamkicks.errors import EncoderError
-from dreamkicks.files import CHECKSUMS, verify_checksums
+from dreamkicks.files import CHECKSUMS, sha256, verify_checksums
+from dreamkicks.text import clean
 
 BUILTIN = "builtin"
 _BATCH = 32
+# Larger pictures shrink before they are padded: the square around a strip of 40 million pixels would fill the memory.
+_LONGEST_SIDE = 2048
 
 
 class Encoder:
@@ -37,9 +40,9 @@ class Encoder:
             )
             # open_clip's tokenizers pad as the model's config says: SigLIP's to the full length, with its own padding id.
             self._tokenize = open_clip.get_tokenizer(model_name, cache_dir=str(locations.models()))
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
+        except Exception as error:  # what open_clip, safetensors and tokenizers raise on odd files has no common base
             raise EncoderError(
-                f"The encoder '{name}' can't be loaded: {str(error).splitlines()[0][:200]}. "
+                f"The encoder '{name}' can't be loaded: {clean(str(error) or type(error).__name__, 200)}. "
                 "Check its name and your connection, or use --encoder builtin."
             ) from error
         self._model.eval()
@@ -56,8 +59,12 @@ class Encoder:
         rows = []
         with torch.inference_mode():
             for start in range(0, len(images), _BATCH):
-                batch = torch.stack([self._prepare(_square(image)) for image in images[start : start + _BATCH]]).to(self._device)
-                seen = self._model.encode_image(batch, normalize=True) + self._model.encode_image(batch.flip(-1), normalize=True)
+                batch = torch.stack([self._prepare(_square(image)) for image in images[start : start + _BATCH]]).to(
+                    self._device
+                )
+                seen = self._model.encode_image(batch, normalize=True) + self._model.encode_image(
+                    batch.flip(-1), normalize=True
+                )
                 rows.append(seen.float().cpu().numpy())
         return _unit(np.concatenate(rows)) if rows else np.zeros((0, self.dim), np.float32)
 
@@ -65,6 +72,8 @@ class Encoder:
         """Texts to (n, dim) float32 rows of length one."""
         import torch
 
+        if not texts:
+            return np.zeros((0, self.dim), np.float32)
         with torch.inference_mode():
             said = self._model.encode_text(self._tokenize(list(texts)).to(self._device))
         return _unit(said.float().cpu().numpy())
@@ -75,6 +84,10 @@ def _square(image: Image.Image) -> Image.Image:
     side = max(image.size)
     if image.size == (side, side):
         return image
+    if side > _LONGEST_SIDE:
+        image = image.copy()
+        image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE), Image.Resampling.LANCZOS)
+        side = max(image.size)
     sheet = Image.new("RGB", (side, side), "white")
     sheet.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
     return sheet
@@ -107,11 +120,29 @@ def _open(name: str, device: str, offline: bool) -> Encoder:
         verify_checksums(folder)
         print_of = hashlib.sha256((folder / CHECKSUMS).read_bytes()).hexdigest()[:12]
         return Encoder(name, f"{name}-{print_of}", f"local-dir:{folder}", None, device)
-    if Path(name).is_dir():
-        return Encoder(name, f"folder-{Path(name).resolve().name}", f"local-dir:{Path(name).resolve()}", None, device)
+    if (Path(name) / "open_clip_config.json").is_file():
+        folder = Path(name).resolve()
+        return Encoder(name, f"folder-{_print_of(folder)}", f"local-dir:{folder}", None, device)
     if name.startswith("hf-hub:"):
         return Encoder(name, name, name, None, device)
     model, _, pretrained = name.partition("/")
     if not pretrained:
-        raise EncoderError(f"'{name}' names no encoder. Use builtin, model/pretrained such as ViT-B-32/laion2b_s34b_b79k, or hf-hub:owner/name.")
+        raise EncoderError(
+            f"'{name}' names no encoder. Use builtin, a folder, model/pretrained such as ViT-B-32/laion2b_s34b_b79k, "
+            "or hf-hub:owner/name."
+        )
     return Encoder(name, name, model, pretrained, device)
+
+
+def _print_of(folder: Path) -> str:
+    """What an encoder's folder holds, in twelve characters: other weights, another tokenizer or another config differ."""
+    digest = hashlib.sha256()
+    try:
+        for path in sorted(folder.glob("*")):
+            if path.is_file() and path.suffix != ".md":
+                digest.update(f"{path.name} {sha256(path)}\n".encode())
+    except OSError as error:
+        raise EncoderError(
+            f"The encoder's folder {folder} can't be read: {error.strerror}. Check its rights."
+        ) from error
+    return digest.hexdigest()[:12]
