@@ -63,16 +63,15 @@ class FakeHub:
         return Response(data, headers=headers)
 
 
-def run(script: str, home: Path, url: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(script: str, home: Path, url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Python that asks the hub at `url`, and keeps all it keeps in `home`."""
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING", "DREAMKICKS_"))
     }
     return subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", script, *arguments],
         env=inherited
-        | {"HF_ENDPOINT": url.rstrip("/"), "HF_HOME": str(home / "hf"), "DREAMKICKS_HOME": str(home), "NO_PROXY": "*"}
-        | environment,
+        | {"HF_ENDPOINT": url.rstrip("/"), "HF_HOME": str(home / "hf"), "DREAMKICKS_HOME": str(home), "NO_PROXY": "*"},
         capture_output=True,
         text=True,
         timeout=120,
@@ -81,22 +80,22 @@ def run(script: str, home: Path, url: str, **environment: str) -> subprocess.Com
 
 
 PULL = """
-import json
+import json, sys
 from dreamkicks.errors import DreamkicksError
 from dreamkicks.painter import hub
 
 told = []
 try:
-    folder = hub.pull(hub.hub_preset("sd-turbo"), lambda done, total: told.append((done, total)))
+    folder = hub.pull(hub.hub_preset(sys.argv[1]), lambda done, total: told.append((done, total)))
     print(json.dumps({"folder": str(folder), "told": told}))
 except DreamkicksError as error:
     print(json.dumps({"error": type(error).__name__, "message": str(error)}))
 """
 
 
-def pulled(home: Path, url: str, **environment: str) -> dict[str, object]:
-    """What hub.pull of sd-turbo brought in a fresh process."""
-    done = run(PULL, home, url, **environment)
+def pulled(home: Path, url: str, preset: str = "sd-turbo") -> dict[str, object]:
+    """What hub.pull brought in a fresh process."""
+    done = run(PULL, home, url, preset)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return dict(json.loads(done.stdout))

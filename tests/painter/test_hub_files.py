@@ -117,6 +117,18 @@ def test_a_pull_brings_what_paints_and_nothing_else(fakehub: FakeHub, home: Path
     assert hub.HubPainter(preset, folder).imagine("red", 1, size=64).steps == 2
 
 
+def test_a_preset_without_a_variant_is_pulled_in_full_precision(
+    server: HTTPServer, repository: Path, home: Path
+) -> None:
+    fakehub = FakeHub(server, "timbrooks/instruct-pix2pix", repository)
+    pulled(home, fakehub.url, "instruct-pix2pix")
+    assert {name for name in fakehub.asked if name.endswith(".safetensors")} == {
+        "text_encoder/model.safetensors",
+        "unet/diffusion_pytorch_model.safetensors",
+        "vae/diffusion_pytorch_model.safetensors",
+    }
+
+
 def test_a_model_paints_without_a_connection(home: Path, repository: Path, no_network: None) -> None:
     cache_of(home / "models", repository)
     preset = hub.hub_preset("sd-turbo")
@@ -174,6 +186,24 @@ def test_the_rest_of_an_interrupted_pull_can_be_removed(home: Path, repository: 
     assert hub.remove(hub.hub_preset("sd-turbo")) == 1000
     assert hub.bytes_kept(hub.hub_preset("sd-turbo")) == 0
     assert not (home / "models" / CACHED).exists()
+
+
+def test_weights_in_the_store_that_models_share_are_freed_too(home: Path) -> None:
+    from huggingface_hub.utils._shared_blobs import publish_blob_to_shared_store
+
+    cache = home / "models"
+    blob, snapshot = cache / CACHED / "blobs" / "e7a6", cache / CACHED / "snapshots" / COMMIT
+    blob.parent.mkdir(parents=True)
+    snapshot.mkdir(parents=True)
+    blob.write_bytes(b"x" * 5000)
+    (snapshot / "weights.safetensors").symlink_to(blob)
+    assert publish_blob_to_shared_store(blob_path=str(blob), xet_hash="ab" * 32, cache_dir=cache, expected_size=5000)
+    assert blob.is_symlink()
+
+    preset = hub.hub_preset("sd-turbo")
+    assert hub.bytes_kept(preset) == 5000
+    assert hub.remove(preset) >= 5000
+    assert not [path for path in cache.rglob("*") if path.is_file() and path.stat().st_size >= 5000]
 
 
 def test_files_that_arrive_short_are_refused(fakehub: FakeHub, home: Path) -> None:
