@@ -47,12 +47,14 @@ class Brands:
         with np.load(folder / "brands.npz", allow_pickle=False) as arrays:
             self._heads = {name: arrays[name] for name in arrays.files}
         if self._heads["brand_weights"].shape[1] != len(self.names):
-            raise WeightsError(f"{folder} is inconsistent: its names and weights differ in number. Install dreamkicks again.")
+            raise WeightsError(
+                f"{folder} is inconsistent: its names and weights differ in number. Install dreamkicks again."
+            )
 
     def classify(self, vectors: np.ndarray) -> list[Verdict]:
         """(n, dim) unit vectors of the built-in encoder to a verdict each."""
         heads = self._heads
-        sneaker = 1 / (1 + np.exp(-(vectors @ heads["sneaker_weights"] + heads["sneaker_bias"])))
+        sneaker = 0.5 + 0.5 * np.tanh((vectors @ heads["sneaker_weights"] + heads["sneaker_bias"]) / 2)
         verdicts = []
         for chance, row in zip(sneaker, self.probabilities(vectors), strict=True):
             order = np.argsort(-row).tolist() if chance >= self._threshold else []
