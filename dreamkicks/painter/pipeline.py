@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, ModelMixin, UNet2DConditionModel
+from diffusers.utils import logging
 from torch import Tensor
 
 from dreamkicks.painter.blueprint import Blueprint
@@ -35,6 +36,7 @@ class SneakerPipeline(DiffusionPipeline):
     @classmethod
     def load(cls, folder: Path) -> SneakerPipeline:
         """The pipeline in `folder`, safetensors only, without asking the hub for anything."""
+        logging.disable_progress_bar()  # one for the shards of 40 MB is noise
         parts: dict[str, type[ModelMixin]] = {"vae": BlockAutoencoder, "reader": BlueprintEncoder, "unet": UNet2DConditionModel}
         models = {
             name: part.from_pretrained(folder / name, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False)

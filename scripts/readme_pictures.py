@@ -1,12 +1,16 @@
-"""Paint the pictures of the README: 64 random seeds, and 12 edits of three sneakers.
+"""Make the pictures of the README: 64 random seeds, 12 edits of three sneakers, and the studio after it was told "gum sole".
 
-    python -m scripts.contact_sheet [--out docs]
+    python -m scripts.readme_pictures [--out docs]
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import os
 import random
+import re
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,6 +41,25 @@ def sheet(rows: Sequence[Sequence[Image.Image]], titles: Sequence[str] = ()) -> 
     return paper
 
 
+async def studio(file: Path) -> None:
+    """The studio as a terminal with half-cell pictures shows it."""
+    from dreamkicks import settings
+    from dreamkicks.studio import Studio
+    from dreamkicks.tui.app import StudioApp
+
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["DREAMKICKS_HOME"] = home
+        one = Studio(settings.load())
+        one.imagine("a navy mid-top with orange stripes and a white sole", 5)
+        one.edit("gum sole and wings", 5)
+        app = StudioApp(one, "halfcell")
+        async with app.run_test(size=(116, 34)) as pilot:
+            await pilot.pause(2)
+            shot = app.export_screenshot(title="dreamkicks")
+    # Without the web fonts that it names: a picture asks nobody for anything.
+    file.write_text(re.sub(r"@font-face \{.*?\}", "", shot, flags=re.DOTALL) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("docs"))
@@ -50,6 +73,7 @@ def main() -> None:
         start = painter.imagine(prompt, seed).picture
         rows.append([start, *(painter.edit(start, edit, seed).picture for edit in EDITS)])
     sheet(rows, ["", *EDITS]).save(out / "edits.png", optimize=True)
+    asyncio.run(studio(out / "studio.svg"))
 
 
 if __name__ == "__main__":
