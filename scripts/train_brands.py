@@ -36,21 +36,21 @@ def main() -> None:
     encoder = open_encoder()
     found = embed_photographs(arguments.data, encoder, arguments.work)
 
-    labelled = np.flatnonzero(found.brand >= 0) if not found.held.all() else np.array([], int)
-    labelled = labelled[~found.held[labelled] & (found.kind[labelled] == "labelled")]
+    labelled = np.flatnonzero((found.brand >= 0) & ~found.held & (found.kind == "labelled"))
+    known, brand = np.unique(found.brand[labelled], return_inverse=True)
     scaling = found.fold[labelled] == 0
     best, settings = np.inf, (1.0, 1.0)
     for strength in (1.0, 3.0, 10.0, 30.0, 100.0):
         head = LogisticRegression(C=strength, max_iter=2000, class_weight=None)
-        head.fit(found.vectors[labelled[~scaling]], found.brand[labelled[~scaling]])
+        head.fit(found.vectors[labelled[~scaling]], brand[~scaling])
         logits = head.decision_function(found.vectors[labelled[scaling]])
-        target = found.brand[labelled[scaling]]
+        target = brand[scaling]
         fit = minimize_scalar(lambda t, z=logits, y=target: log_loss(z / t, y), bounds=(0.2, 5), method="bounded")
         print(f"C {strength:6.1f}: loss {fit.fun:.4f} at temperature {fit.x:.2f}, accuracy {(logits.argmax(1) == target).mean():.3f}")
         if fit.fun < best:
             best, settings = fit.fun, (strength, fit.x)
     strength, temperature = settings
-    head = LogisticRegression(C=strength, max_iter=2000).fit(found.vectors[labelled], found.brand[labelled])
+    head = LogisticRegression(C=strength, max_iter=2000).fit(found.vectors[labelled], brand)
 
     rows = np.flatnonzero(~found.held)
     shoe = found.kind[rows] != "other"
@@ -78,7 +78,7 @@ def main() -> None:
         sneaker_weights=(gate.coef_[0] * slope).astype(np.float32),
         sneaker_bias=np.float32(gate.intercept_[0] * slope + shift),
     )
-    described = {"brands": list(found.brands), "encoder": encoder.identity, "sneaker_threshold": threshold}
+    described = {"brands": [found.brands[i] for i in known], "encoder": encoder.identity, "sneaker_threshold": threshold}
     write_atomic(arguments.out / "brands.npz", buffer.getvalue())
     write_atomic(arguments.out / "brands.json", (json.dumps(described, indent=2) + "\n").encode())
     write_checksums(arguments.out)

@@ -70,14 +70,14 @@ def train_autoencoder(views: SideViews, config: dict, work: Path) -> BlockAutoen
         return BlockAutoencoder.from_pretrained(folder)
     train = np.flatnonzero(~views.held)
     model = BlockAutoencoder(latent_channels=config["latent_channels"])
-    sample = views.pictures[np.sort(np.random.default_rng(0).choice(train, 1500, replace=False))]
+    sample = views.pictures[np.sort(np.random.default_rng(0).choice(train, min(1500, len(train)), replace=False))]
     model.set_components(*principal_components(sample, config["latent_channels"]))
     model.to(DEVICE, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=config["learning_rate"])
     held = to_tensor(views.pictures[np.flatnonzero(views.held)[:128]]).to(DEVICE)
     for step, done in clock(config["minutes"], "autoencoder"):
         optimiser.param_groups[0]["lr"] = config["learning_rate"] * min(1, step / 50) * (1 - done)
-        real = to_tensor(views.pictures[np.sort(np.random.choice(train, config["batch"], replace=False))]).to(DEVICE)
+        real = to_tensor(views.pictures[np.sort(np.random.choice(train, min(config["batch"], len(train)), replace=False))]).to(DEVICE)
         latents = model.encode(real)
         with torch.autocast(DEVICE.type, torch.bfloat16):
             fake = model.decode(latents + config["latent_noise"] * torch.randn_like(latents))
