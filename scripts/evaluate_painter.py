@@ -112,7 +112,8 @@ def realism(painter: BuiltinPainter, data: Path, work: Path, count: int) -> list
     draw = np.random.default_rng(0)
     held = draw.permutation(np.flatnonzero(views.held))[:count]
     train = draw.permutation(np.flatnonzero(~views.held))
-    photographs = {name: [Image.fromarray(views.pictures[i]) for i in rows] for name, rows in (("held", held), ("train", train[: 8 * count]))}
+    chosen = {"held": held, "train": train[: 8 * count]}
+    photographs = {name: [Image.fromarray(views.pictures[i]) for i in rows] for name, rows in chosen.items()}
     dreams = [painter.imagine(random_prompt(random.Random(seed)), seed).picture for seed in tqdm(range(count), desc="dream")]
     real, dreamt = features(judge, photographs["held"]), features(judge, dreams)
     known = features(judge, photographs["train"])
@@ -124,7 +125,10 @@ def realism(painter: BuiltinPainter, data: Path, work: Path, count: int) -> list
         far = nearest(other, known)
         print(f"| {name} | {np.median(far):.4f} | {np.percentile(far, 5):.4f} |")
     same = features(judge, [painter.imagine("a red low-top with a white sole", seed).picture for seed in range(32)])
-    spread = [float(np.median([nearest(rows[i : i + 1], np.delete(rows, i, 0))[0] for i in range(len(rows))])) for rows in (same, real[:32])]
+    spread = [
+        float(np.median([nearest(rows[i : i + 1], np.delete(rows, i, 0))[0] for i in range(len(rows))]))
+        for rows in (same, real[:32])
+    ]
     print(
         f"\nvariety: distance to the nearest of 32 dreams of one prompt {spread[0]:.4f}, of 32 photographs {spread[1]:.4f}; "
         f"recall of the held-out photographs {recall(real, dreamt):.3f} (training photographs: {recall(real, known[:len(held)]):.3f})"

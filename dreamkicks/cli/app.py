@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dreamkicks.cli import batch, bench, catalog, classify, demo, doctor, edit, generate, models, search
+from dreamkicks.cli import batch, bench, catalog, classify, demo, doctor, edit, generate, models, output, search
 
 app = typer.Typer(
     add_completion=False,
@@ -37,6 +37,10 @@ def studio(
         str | None, typer.Option(help="How the studio draws: auto, kitty, sixel, halfcell or none.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="The preset that paints: see dreamkicks models list.")] = None,
+    begin: Annotated[
+        str | None,
+        typer.Option("--open", help="Go on with a session's folder, a dream's PNG, or the last session: last."),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -44,13 +48,21 @@ def studio(
     """Dream up a sneaker, change it in words, find the nearest one that can be bought. Without a verb: the studio."""
     context.obj = {"device": device, "encoder": encoder, "offline": offline, "graphics": graphics, "model": model}
     if context.invoked_subcommand is not None:
+        if begin is not None:
+            raise output.wrong_usage("--open is for the studio: leave out the verb.")
         return
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):  # Textual draws on stderr
+    terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))  # Textual draws on stderr
+    if begin is None and not terminal:
         demo.demo(context)
         return
-    from dreamkicks.cli.shared import open_studio
+    from dreamkicks.cli.shared import open_session, open_studio
 
-    one = open_studio(context)
+    session = None if begin is None else open_session(begin)
+    if session is not None and not terminal:
+        raise output.wrong_usage("--open is for the studio, which needs a terminal.")
+    if session is not None and session.current is not None and model is None:
+        context.obj["model"] = session.current.model  # the recipe says who painted it
+    one = open_studio(context, session)
     from dreamkicks.tui.app import run
 
     run(one, one.settings.graphics)

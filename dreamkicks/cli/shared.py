@@ -31,6 +31,13 @@ def open_studio(context: typer.Context, session: Session | None = None, **overri
     return Studio(load_settings(context, **overrides), session)
 
 
+def open_session(name: str) -> Session:
+    """The session to go on with: a folder, a dream's PNG, or "last"."""
+    from dreamkicks.session.session import Session
+
+    return Session.latest() if name == "last" else Session.reopen(Path(name))
+
+
 def load_picture(name: str) -> Image.Image:
     """The picture in a file, or the one that comes in through stdin."""
     from dreamkicks import pictures

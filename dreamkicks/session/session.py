@@ -62,6 +62,22 @@ class Session:
         return session
 
     @classmethod
+    def reopen(cls, path: Path) -> Session:
+        """The session in a folder as it was left, or a new one that begins with the dream in a PNG of ours.
+
+        Raises SessionError, PictureError.
+        """
+        if path.is_dir():
+            return cls.open(path)
+        picture = pictures.load(path)
+        recipe = pictures.recipe_of(path)
+        if recipe is None:
+            raise SessionError(f"{path} carries no recipe. Open a PNG that dreamkicks wrote, or a session's folder.")
+        session = cls.create()
+        session.add(replace(Dream.from_json(recipe), parent=None), picture)
+        return session
+
+    @classmethod
     def latest(cls) -> Session:
         """The session that was used last. Raises SessionError when there is none."""
         records = sorted(locations.sessions().glob(f"*/{RECORD}"), key=lambda path: path.stat().st_mtime)

@@ -165,10 +165,21 @@ def refuse(self, address):
 socket.socket.connect = refuse
 socket.getaddrinfo = lambda *a, **k: print("looked up", a) or []
 from dreamkicks.cli import main
-for arguments in (["demo"], ["catalog", "refresh"], ["models", "pull", "sd-turbo", "--yes"], ["--encoder", "ViT-B-32/laion2b_s34b_b79k", "search", "--text", "x"]):
+hub = ["--encoder", "ViT-B-32/laion2b_s34b_b79k", "search", "--text", "x"]
+for arguments in (["demo"], ["catalog", "refresh"], ["models", "pull", "sd-turbo", "--yes"], hub):
     print(main(["--offline", *arguments]), file=sys.stderr)
 """
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=os.environ["DREAMKICKS_HOME"])
     assert "connected" not in ran.stdout
     assert "looked up" not in ran.stdout
     assert [line for line in ran.stderr.splitlines() if line in "0123"] == ["0", "1", "1", "1"], ran.stderr
+
+
+def test_only_a_terminal_can_open_a_session(start: Start) -> None:
+    process = start("--open", "last")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"There is no session" in err
+    process = start("--open", "x", "generate")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2

@@ -13,31 +13,35 @@ from pathlib import Path
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
+from dreamkicks.painter.presets import presets
+
+COMMIT = str(presets()["sd-turbo"].revision)
+"""What the tests pull most."""
 
 
 class FakeHub:
     """Serves `folder` as the repository `repo`; `asked` lists the files that somebody wanted."""
 
-    def __init__(self, server: HTTPServer, repo: str, folder: Path) -> None:
+    def __init__(self, server: HTTPServer, repo: str, folder: Path, commit: str = COMMIT) -> None:
         self.folder = folder
+        self._commit = commit
         self.asked: set[str] = set()
         self._let_go = threading.Event()
         self._let_go.set()
         self.cut = 0
         """How many bytes are missing at the end of each large file."""
         self._files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-        for place in ("", "/revision/main"):
+        for place in ("", "/revision/main", f"/revision/{commit}"):
             server.expect_request(f"/api/models/{repo}{place}").respond_with_json(
-                {"id": repo, "sha": COMMIT, "siblings": []}
+                {"id": repo, "sha": commit, "siblings": []}
             )
         tree = [
             {"type": "file", "path": name, "size": path.stat().st_size, "oid": _etag(path)}
             for name, path in self._files.items()
         ]
-        server.expect_request(f"/api/models/{repo}/tree/{COMMIT}").respond_with_json(tree)
+        server.expect_request(f"/api/models/{repo}/tree/{commit}").respond_with_json(tree)
         for name in self._files:
-            server.expect_request(f"/{repo}/resolve/{COMMIT}/{name}").respond_with_handler(self._send)
+            server.expect_request(f"/{repo}/resolve/{commit}/{name}").respond_with_handler(self._send)
         server.expect_request("/let-go").respond_with_handler(self._release)
         self.url = server.url_for("")
 
@@ -50,11 +54,11 @@ class FakeHub:
         return Response("")
 
     def _send(self, request: Request) -> Response:
-        name = request.path.partition(f"/{COMMIT}/")[2]
+        name = request.path.partition(f"/{self._commit}/")[2]
         self.asked.add(name)
         path = self._files[name]
         data = path.read_bytes()
-        headers = {"ETag": f'"{_etag(path)}"', "X-Repo-Commit": COMMIT, "X-Linked-Size": str(len(data))}
+        headers = {"ETag": f'"{_etag(path)}"', "X-Repo-Commit": self._commit, "X-Linked-Size": str(len(data))}
         if request.method == "HEAD":
             return Response(b"", headers={**headers, "Content-Length": str(len(data))})
         if name.endswith(".safetensors"):

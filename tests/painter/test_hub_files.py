@@ -120,7 +120,8 @@ def test_a_pull_brings_what_paints_and_nothing_else(fakehub: FakeHub, home: Path
 def test_a_preset_without_a_variant_is_pulled_in_full_precision(
     server: HTTPServer, repository: Path, home: Path
 ) -> None:
-    fakehub = FakeHub(server, "timbrooks/instruct-pix2pix", repository)
+    preset = hub.hub_preset("instruct-pix2pix")
+    fakehub = FakeHub(server, preset.repo, repository, str(preset.revision))
     pulled(home, fakehub.url, "instruct-pix2pix")
     assert {name for name in fakehub.asked if name.endswith(".safetensors")} == {
         "text_encoder/model.safetensors",
@@ -216,10 +217,10 @@ def test_files_that_arrive_short_are_refused(fakehub: FakeHub, home: Path) -> No
 
 @pytest.mark.parametrize(("status", "code"), [(401, "GatedRepo"), (403, "GatedRepo"), (404, "RepoNotFound")])
 def test_a_gated_model_says_how_to_get_in(server: HTTPServer, home: Path, status: int, code: str) -> None:
-    server.expect_request(f"/api/models/{REPO}").respond_with_data("", status=status, headers={"X-Error-Code": code})
-    server.expect_request(f"/api/models/{REPO}/revision/main").respond_with_data(
-        "", status=status, headers={"X-Error-Code": code}
-    )
+    for place in ("", f"/revision/{COMMIT}", f"/tree/{COMMIT}"):
+        server.expect_request(f"/api/models/{REPO}{place}").respond_with_data(
+            "", status=status, headers={"X-Error-Code": code}
+        )
     answer = pulled(home, server.url_for(""))
     assert answer["error"] == "PainterError"
     assert "hf auth login" in str(answer["message"])

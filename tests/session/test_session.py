@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dreamkicks import locations, pictures
-from dreamkicks.errors import SessionError, StorageError
+from dreamkicks.errors import PictureError, SessionError, StorageError
 from dreamkicks.session.session import RECORD, Session
 from tests.drawing import encoded, sneaker
 from tests.session.dreams import dreamt
@@ -250,3 +250,25 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     moments = [line.split(" ", 1) for line in done.stdout.splitlines()]
     assert [trouble for _, trouble in moments] == [""] * 15
     assert len({steps for steps, _ in moments}) > 3
+
+
+def test_a_picture_of_ours_begins_a_session(tmp_path: Path) -> None:
+    session = Session.create(tmp_path / "one")
+    session.add(*dreamt("red runner", 1))
+    second = session.add(*dreamt("gum sole", 2, 1))
+    again = Session.reopen(tmp_path / "one" / second.file)
+    assert again.folder != session.folder
+    assert again.current is not None
+    assert (again.current.words, again.current.seed, again.current.model) == (second.words, second.seed, second.model)
+    assert again.current.parent is None
+    assert again.picture(again.current).tobytes() == session.picture(second).tobytes()
+    assert Session.open(again.folder).current == again.current
+    assert Session.reopen(tmp_path / "one").dreams == session.dreams
+
+
+def test_a_foreign_picture_begins_none(tmp_path: Path) -> None:
+    sneaker().save(tmp_path / "a.png")
+    with pytest.raises(SessionError, match="carries no recipe"):
+        Session.reopen(tmp_path / "a.png")
+    with pytest.raises(PictureError, match="does not exist"):
+        Session.reopen(tmp_path / "nowhere.png")
