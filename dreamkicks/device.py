@@ -31,7 +31,9 @@ def choose(wanted: str = "auto") -> Device:
     here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     name = next(name for name in here if here[name]) if wanted == "auto" else wanted
     if not here.get(name, False):
-        raise PainterError(f"This machine has no device '{wanted}'. Use --device auto, or one of: {', '.join(n for n in here if here[n])}.")
+        raise PainterError(
+            f"This machine has no device '{wanted}'. Use --device auto, or one of: {', '.join(n for n in here if here[n])}."
+        )
     if name == "cuda":
         return Device(name, torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16)
     if name == "mps":

@@ -50,7 +50,9 @@ def load(**overrides: object) -> Settings:
     try:
         settings = Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except (ValidationError, ValueError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("settings.toml",), "msg": str(error)}
+        first = (
+            error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("settings.toml",), "msg": str(error)}
+        )
         raise DreamkicksError(
             f"The setting '{'.'.join(map(str, first['loc']))}' can't be used: {first['msg']}. "
             f"Mend it in {locations.settings_file()} or in the environment."

@@ -10,7 +10,9 @@ from dreamkicks.errors import PromptError
 LONGEST_PROMPT = 2000
 
 # Escape sequences go whole, so that "\x1b[31mred" leaves "red" and not "[31mred".
-_ESCAPES = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -/]*[0-~]?")
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -/]*[0-~]?"
+)
 
 
 def clean(text: str, limit: int = 300) -> str:

@@ -1,6 +1,6 @@
 """Paint the catalogue that ships: concept sneakers by the built-in painter, kept through the ordinary import.
 
-    python -m scripts.build_concepts [--count 420] [--out catalog]
+python -m scripts.build_concepts [--count 420] [--out catalog]
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from dreamkicks.brands.classifier import open_brands
 from dreamkicks.encoder.encoder import Encoder, open_encoder
 from scripts.lib.baselines import Describe, Lite0, hog, pixels
 from scripts.lib.photographs import BRANDS
-from scripts.lib.split import held_out
+from scripts.lib.split import held_out, scales
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,9 @@ def random_clip() -> Encoder:
 def calibration_error(chance: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
     """Expected calibration error over bins of equal width."""
     place = np.minimum((chance * bins).astype(int), bins - 1)
-    gaps = [abs(right[place == b].mean() - chance[place == b].mean()) * (place == b).mean() for b in set(place.tolist())]
+    gaps = [
+        abs(right[place == b].mean() - chance[place == b].mean()) * (place == b).mean() for b in set(place.tolist())
+    ]
     return float(sum(gaps))
 
 
@@ -98,10 +100,14 @@ def brands(train: list[Photograph], held: list[Photograph], other: list[Photogra
     for name, guess in rows:
         macro, weighted = (f1_score(names, guess, average=way) for way in ("macro", "weighted"))
         print(f"| {name} | {macro:.3f} | {weighted:.3f} |")
-    error = calibration_error(shares.max(1), shares.argmax(1) == names)
-    print(f"\n{len(held)} photographs; expected calibration error {error:.3f}")
-    found = np.array([not verdict.is_sneaker for verdict in open_brands().classify(in_batches(encoder.pictures, other))])
-    wrong = np.array([not verdict.is_sneaker for verdict in verdicts])
+    fresh = np.array([not scales(one.group) for one in held])  # the others set the scale of the probabilities
+    error = calibration_error(shares.max(1)[fresh], (shares.argmax(1) == names)[fresh])
+    print(f"\n{len(held)} photographs; expected calibration error {error:.3f} on the {fresh.sum()} that set no scale")
+    other = [one for one in other if not scales(one.group)]
+    found = np.array(
+        [not verdict.is_sneaker for verdict in open_brands().classify(in_batches(encoder.pictures, other))]
+    )
+    wrong = np.array([not verdict.is_sneaker for verdict in verdicts])[fresh]
     # Precision depends on how many of each there are; here as if there were as many sneakers as other things.
     precision = found.mean() / (found.mean() + wrong.mean())
     print(f"not a sneaker: recall {found.mean():.3f}, precision {precision:.3f} ({len(other)} other things)")
@@ -111,7 +117,9 @@ def words(held: list[Photograph]) -> None:
     titles = sorted({one.title.lower() for one in held if one.title})
     shown = [one for one in held if one.title]
     right = np.array([[one.title.lower() == title for one in shown] for title in titles])
-    print("\n| words and pictures, held out | words → pictures R@1 | R@5 | R@10 | MRR | pictures → words R@1 | R@5 | R@10 | MRR |")
+    print(
+        "\n| words and pictures, held out | words → pictures R@1 | R@5 | R@10 | MRR | pictures → words R@1 | R@5 | R@10 | MRR |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     for name, encoder in (("random CLIP", random_clip()), ("built-in", open_encoder())):
         scores = encoder.words(titles) @ in_batches(encoder.pictures, shown).T
@@ -163,7 +171,9 @@ def neighbours(held: list[Photograph]) -> None:
         "built-in": open_encoder().pictures,
     }
     groups = np.array([one.group for one in held])
-    print(f"\n| picture to picture, held out | brand P@10 | colour P@10 | {' | '.join(CHANGES)} |\n|---|---|---|{'---|' * len(CHANGES)}")
+    print(
+        f"\n| picture to picture, held out | brand P@10 | colour P@10 | {' | '.join(CHANGES)} |\n|---|---|---|{'---|' * len(CHANGES)}"
+    )
     for name, describe in described.items():
         rows = in_batches(describe, held)
         scores = rows @ rows.T
@@ -189,7 +199,9 @@ def main() -> None:
     held = [one for one in labelled if held_out(one.group)]
     thirteen = [one for one in labelled if one.brand in BRANDS]
     other = [one for one in load(arguments.data, "other") if held_out(one.group)]
-    brands([one for one in thirteen if not held_out(one.group)], [one for one in thirteen if held_out(one.group)], other)
+    brands(
+        [one for one in thirteen if not held_out(one.group)], [one for one in thirteen if held_out(one.group)], other
+    )
     words(held)
     neighbours(held)
 

@@ -37,7 +37,18 @@ UPPERS = ("red", "orange", "yellow", "green", "teal", "blue", "navy", "purple", 
 SOLES = ("white", "black", "gum", "red", "blue", "green", "grey", "orange")
 SILHOUETTES = ("low-top", "mid-top", "high-top")
 WAYS = ("{}", "make it {}", "I want it {} please", "turn this into {}", "{}, please")
-INSTRUCTIONS = ("red", "navy", "green", "gum sole", "black sole", "white sole", "high-top", "low-top", "chunkier sole", "patterned")
+INSTRUCTIONS = (
+    "red",
+    "navy",
+    "green",
+    "gum sole",
+    "black sole",
+    "white sole",
+    "high-top",
+    "low-top",
+    "chunkier sole",
+    "patterned",
+)
 
 
 def lab_of(colour: str) -> Lab:
@@ -114,13 +125,19 @@ def realism(painter: BuiltinPainter, data: Path, work: Path, count: int) -> list
     train = draw.permutation(np.flatnonzero(~views.held))
     chosen = {"held": held, "train": train[: 8 * count]}
     photographs = {name: [Image.fromarray(views.pictures[i]) for i in rows] for name, rows in chosen.items()}
-    dreams = [painter.imagine(random_prompt(random.Random(seed)), seed).picture for seed in tqdm(range(count), desc="dream")]
+    dreams = [
+        painter.imagine(random_prompt(random.Random(seed)), seed).picture for seed in tqdm(range(count), desc="dream")
+    ]
     real, dreamt = features(judge, photographs["held"]), features(judge, dreams)
     known = features(judge, photographs["train"])
-    print(f"\n| realism, {len(held)} held-out photographs at 128 px against | Fréchet distance | kernel distance x 1000 |\n|---|---|---|")
+    print(
+        f"\n| realism, {len(held)} held-out photographs at 128 px against | Fréchet distance | kernel distance x 1000 |\n|---|---|---|"
+    )
     for name, other in (("training photographs", known[: len(held)]), ("random dreams", dreamt)):
         print(f"| {name} | {frechet(real, other):.1f} | {1000 * kernel(real, other):.2f} |")
-    print("\n| new, not remembered: cosine distance to the nearest training picture | median | 5th percentile |\n|---|---|---|")
+    print(
+        "\n| new, not remembered: cosine distance to the nearest training picture | median | 5th percentile |\n|---|---|---|"
+    )
     for name, other in (("held-out photographs", real), ("random dreams", dreamt)):
         far = nearest(other, known)
         print(f"| {name} | {np.median(far):.4f} | {np.percentile(far, 5):.4f} |")
@@ -131,7 +148,7 @@ def realism(painter: BuiltinPainter, data: Path, work: Path, count: int) -> list
     ]
     print(
         f"\nvariety: distance to the nearest of 32 dreams of one prompt {spread[0]:.4f}, of 32 photographs {spread[1]:.4f}; "
-        f"recall of the held-out photographs {recall(real, dreamt):.3f} (training photographs: {recall(real, known[:len(held)]):.3f})"
+        f"recall of the held-out photographs {recall(real, dreamt):.3f} (training photographs: {recall(real, known[: len(held)]):.3f})"
     )
     return dreams
 
@@ -216,7 +233,9 @@ def paraphrases(painter: BuiltinPainter, dreams: Sequence[Image.Image]) -> None:
         before = dreams[place]
         outcomes = {painter.edit(before, way.format(instruction), place).picture.tobytes() for way in WAYS}
         same += [1 / len(outcomes)] * 1
-    print(f"\nparaphrases: {np.mean([share == 1 for share in same]):.0%} of {len(same)} instructions said five ways give one picture")
+    print(
+        f"\nparaphrases: {np.mean([share == 1 for share in same]):.0%} of {len(same)} instructions said five ways give one picture"
+    )
 
 
 def chains(painter: BuiltinPainter, dreams: Sequence[Image.Image]) -> None:
@@ -229,7 +248,9 @@ def chains(painter: BuiltinPainter, dreams: Sequence[Image.Image]) -> None:
         sharp[len(words)].append(sharpness(picture))
         paper.append(np.asarray(picture)[:, :4].mean())
     change = np.median(sharp[len(words)]) / np.median(sharp[0])
-    print(f"\nsix edits in a row: sharpness {change:.2f} of what it was (median of {len(dreams)}), paper {np.mean(paper):.1f} of 255")
+    print(
+        f"\nsix edits in a row: sharpness {change:.2f} of what it was (median of {len(dreams)}), paper {np.mean(paper):.1f} of 255"
+    )
 
 
 def sharpness(picture: Image.Image) -> float:

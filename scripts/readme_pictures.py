@@ -1,6 +1,6 @@
 """Make the pictures of the README: 64 random seeds, 12 edits of three sneakers, and the studio after it was told "gum sole".
 
-    python -m scripts.readme_pictures [--out docs]
+python -m scripts.readme_pictures [--out docs]
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def main() -> None:
     out = parser.parse_args().out
     out.mkdir(exist_ok=True)
     painter = open_painter()
-    dreams = [painter.imagine(random_prompt(random.Random(seed)), seed).picture for seed in tqdm(range(64), desc="dreams")]
+    dreams = [
+        painter.imagine(random_prompt(random.Random(seed)), seed).picture for seed in tqdm(range(64), desc="dreams")
+    ]
     sheet([dreams[row * 8 : row * 8 + 8] for row in range(8)]).save(out / "dreams.png", optimize=True)
     rows = []
     for prompt, seed in tqdm(STARTS, desc="edits"):

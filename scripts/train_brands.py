@@ -2,7 +2,8 @@
 
     python -m scripts.train_brands DATA [--out weights/brands]
 
-The heads see photographs outside the held-out split only; a fifth of those, by group, sets the scale of the probabilities.
+The heads are fitted outside the held-out split. Half of that split, by group, sets the scale of the probabilities (Guo et al. 2017,
+arXiv:1706.04599; Platt 1999), which moves no guess; the other half measures it in evaluate_encoder.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from dreamkicks.encoder.encoder import open_encoder
@@ -36,39 +38,39 @@ def main() -> None:
     encoder = open_encoder()
     found = embed_photographs(arguments.data, encoder, arguments.work)
 
-    labelled = np.flatnonzero((found.brand >= 0) & ~found.held & (found.kind == "labelled"))
+    thirteen = (found.brand >= 0) & (found.kind == "labelled")
+    labelled, unseen = np.flatnonzero(thirteen & ~found.held), np.flatnonzero(thirteen & found.scales)
     known, brand = np.unique(found.brand[labelled], return_inverse=True)
-    scaling = found.fold[labelled] == 0
-    best, settings = np.inf, (1.0, 1.0)
-    for strength in (1.0, 3.0, 10.0, 30.0, 100.0):
-        head = LogisticRegression(C=strength, max_iter=2000, class_weight=None)
-        head.fit(found.vectors[labelled[~scaling]], brand[~scaling])
-        logits = head.decision_function(found.vectors[labelled[scaling]])
-        target = brand[scaling]
-        fit = minimize_scalar(lambda t, z=logits, y=target: log_loss(z / t, y), bounds=(0.2, 5), method="bounded")
-        print(f"C {strength:6.1f}: loss {fit.fun:.4f} at temperature {fit.x:.2f}, accuracy {(logits.argmax(1) == target).mean():.3f}")
-        if fit.fun < best:
-            best, settings = fit.fun, (strength, fit.x)
-    strength, temperature = settings
+    check = found.fold[labelled] == 0
+    losses = {}
+    for strength in (0.3, 1.0, 3.0, 10.0, 30.0):
+        head = LogisticRegression(C=strength, max_iter=2000).fit(found.vectors[labelled[~check]], brand[~check])
+        losses[strength] = log_loss(head.decision_function(found.vectors[labelled[check]]), brand[check])
+        print(f"C {strength:6.1f}: loss {losses[strength]:.4f} on a fifth of the training groups")
+    strength = min(losses, key=losses.__getitem__)
     head = LogisticRegression(C=strength, max_iter=2000).fit(found.vectors[labelled], brand)
+    unseen = unseen[np.isin(found.brand[unseen], known)]
+    logits, answer = head.decision_function(found.vectors[unseen]), np.searchsorted(known, found.brand[unseen])
+    fit = minimize_scalar(lambda t: log_loss(logits / t, answer), bounds=(0.2, 5), method="bounded")
+    temperature = float(fit.x)
 
-    rows = np.flatnonzero(~found.held)
-    shoe = found.kind[rows] != "other"
+    shoe = found.kind != "other"
     gate = LogisticRegression(C=30.0, max_iter=2000, class_weight="balanced")
-    gate.fit(found.vectors[rows][found.fold[rows] != 0], shoe[found.fold[rows] != 0])
-    check = found.fold[rows] == 0
-    raw = gate.decision_function(found.vectors[rows][check])
+    gate.fit(found.vectors[~found.held], shoe[~found.held])
+    raw, shoe = gate.decision_function(found.vectors[found.scales]), shoe[found.scales]
+    # Other things are one in five here and far more in the world: both kinds count the same.
+    weight = np.where(shoe, 0.5 / shoe.sum(), 0.5 / (~shoe).sum())
 
     def platt(parameters: np.ndarray) -> float:
         z = parameters[0] * raw + parameters[1]
-        return float(np.mean(np.logaddexp(0, -np.where(shoe[check], z, -z))))
+        return float((weight * np.logaddexp(0, -np.where(shoe, z, -z))).sum() + 1e-3 * parameters[0] ** 2)
 
     slope, shift = minimize(platt, np.array([1.0, 0.0]), method="Nelder-Mead").x
-    scaled = 1 / (1 + np.exp(-(slope * raw + shift)))
-    # Other things are one in fifteen here and far more in the world: cut where both kinds are found equally well.
+    scaled = expit(slope * raw + shift)
     cuts = np.linspace(0.02, 0.98, 97)
-    gap = [abs((scaled[shoe[check]] >= cut).mean() - (scaled[~shoe[check]] < cut).mean()) for cut in cuts]
-    threshold = float(cuts[int(np.argmin(gap))])
+    gap = [abs((scaled[shoe] >= cut).mean() - (scaled[~shoe] < cut).mean()) for cut in cuts]
+    level = cuts[np.isclose(gap, min(gap))]
+    threshold = float(level[len(level) // 2])  # the middle of the cuts where both kinds are found equally well
 
     buffer = io.BytesIO()
     np.savez(
@@ -78,7 +80,11 @@ def main() -> None:
         sneaker_weights=(gate.coef_[0] * slope).astype(np.float32),
         sneaker_bias=np.float32(gate.intercept_[0] * slope + shift),
     )
-    described = {"brands": [found.brands[i] for i in known], "encoder": encoder.identity, "sneaker_threshold": threshold}
+    described = {
+        "brands": [found.brands[i] for i in known],
+        "encoder": encoder.identity,
+        "sneaker_threshold": threshold,
+    }
     write_atomic(arguments.out / "brands.npz", buffer.getvalue())
     write_atomic(arguments.out / "brands.json", (json.dumps(described, indent=2) + "\n").encode())
     write_checksums(arguments.out)

@@ -99,7 +99,9 @@ def augment(pictures: Tensor) -> Tensor:
     flip = torch.where(torch.rand(n) < 0.5, -1.0, 1.0)
     cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
     shift = (torch.rand(n, 2) - 0.5) * 0.16
-    turn = torch.stack([torch.stack([cos * flip, -sin, shift[:, 0]], 1), torch.stack([sin * flip, cos, shift[:, 1]], 1)], 1)
+    turn = torch.stack(
+        [torch.stack([cos * flip, -sin, shift[:, 0]], 1), torch.stack([sin * flip, cos, shift[:, 1]], 1)], 1
+    )
     grid = F.affine_grid(turn, list(pictures.shape), align_corners=False)
     pictures = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
     if random.random() < 0.4:
@@ -172,7 +174,9 @@ def train(pictures: np.ndarray, known: list[Photograph], config: dict, work: Pat
             said = F.normalize(model.encode_text(tokenizer(texts).to(DEVICE)).float(), dim=-1)
         wide = seen * 16  # heads on unit vectors need room
         loss = contrast(seen[shoes], said, texts, model.logit_scale.exp().clamp(max=60))
-        brand = torch.tensor([BRANDS.index(known[i].brand) if known[i].brand in BRANDS else -100 for i in pick], device=DEVICE)
+        brand = torch.tensor(
+            [BRANDS.index(known[i].brand) if known[i].brand in BRANDS else -100 for i in pick], device=DEVICE
+        )
         loss = loss + 0.7 * F.cross_entropy(asked.brand(wide), brand, label_smoothing=0.05)
         loss = loss + 0.5 * F.binary_cross_entropy_with_logits(asked.sneaker(wide)[:, 0], shoes.float())
         shown = asked.shown(wide).view(len(pick), len(SLOTS), 3)

@@ -77,7 +77,9 @@ def train_autoencoder(views: SideViews, config: dict, work: Path) -> BlockAutoen
     held = to_tensor(views.pictures[np.flatnonzero(views.held)[:128]]).to(DEVICE)
     for step, done in clock(config["minutes"], "autoencoder"):
         optimiser.param_groups[0]["lr"] = config["learning_rate"] * min(1, step / 50) * (1 - done)
-        real = to_tensor(views.pictures[np.sort(np.random.choice(train, min(config["batch"], len(train)), replace=False))]).to(DEVICE)
+        real = to_tensor(
+            views.pictures[np.sort(np.random.choice(train, min(config["batch"], len(train)), replace=False))]
+        ).to(DEVICE)
         latents = model.encode(real)
         with torch.autocast(DEVICE.type, torch.bfloat16):
             fake = model.decode(latents + config["latent_noise"] * torch.randn_like(latents))
@@ -221,7 +223,9 @@ def batch_of(pool: Pool, size: int, edit_share: float) -> tuple[Tensor, Tensor, 
     return target, source, values, told
 
 
-def train_denoiser(pool: Pool, config: dict, latent_channels: int, work: Path) -> tuple[UNet2DConditionModel, BlueprintEncoder]:
+def train_denoiser(
+    pool: Pool, config: dict, latent_channels: int, work: Path
+) -> tuple[UNet2DConditionModel, BlueprintEncoder]:
     """Flow matching (Lipman et al. 2022, arXiv:2210.02747) with logit-normal times (Esser et al. 2024, arXiv:2403.03206)."""
     unet = make_unet(config, latent_channels).to(DEVICE, memory_format=torch.channels_last)
     reader = BlueprintEncoder(width=config["token_width"]).to(DEVICE)
@@ -258,7 +262,9 @@ def train_denoiser(pool: Pool, config: dict, latent_channels: int, work: Path) -
         ema.step(parameters)
         losses.append(loss.item())
         if step % 50 == 49:
-            tqdm.write(f"denoiser step {step + 1}: {done * config['minutes']:.1f} min, loss {np.mean(losses[-50:]):.4f}")
+            tqdm.write(
+                f"denoiser step {step + 1}: {done * config['minutes']:.1f} min, loss {np.mean(losses[-50:]):.4f}"
+            )
         state = {
             "unet": unet.state_dict(),
             "reader": reader.state_dict(),

@@ -101,14 +101,18 @@ class Ledger:
             base.execute("INSERT OR REPLACE INTO listing VALUES (?, ?, ?, ?, ?)", _listing(store, offer.url, known))
         return bool(new)
 
-    def retire(self, store: str, listed: set[str]) -> int:
-        """Mark what a shop no longer lists as not available; returns how many products that changed."""
+    def listed(self, store: str) -> set[str]:
+        """All addresses that a shop listed when it was last read."""
         with self._catalogue.transaction() as base:
-            keys = base.execute("SELECT key FROM listing WHERE store = ?", (store,)).fetchall()
-            gone = [(store, row[0]) for row in keys if row[0] not in listed]
-            base.executemany("DELETE FROM listing WHERE store = ? AND key = ?", gone)
+            return {row[0] for row in base.execute("SELECT key FROM listing WHERE store = ?", (store,))}
+
+    def retire(self, store: str, gone: Iterable[str]) -> int:
+        """Mark what a shop no longer lists as not available; returns how many products that changed."""
+        rows = [(store, key) for key in gone]
+        with self._catalogue.transaction() as base:
+            base.executemany("DELETE FROM listing WHERE store = ? AND key = ?", rows)
             return base.executemany(
-                "UPDATE product SET available = 0 WHERE store = ? AND key = ? AND available", gone
+                "UPDATE product SET available = 0 WHERE store = ? AND key = ? AND available", rows
             ).rowcount
 
     def prices(self, store: str, key: str) -> list[tuple[str, str | None, str | None]]:

@@ -27,7 +27,7 @@ PICTURES = 3
 """Photos kept of one product: the first ones, which show it from the side and the front."""
 _RECHECK = 7 * 86_400
 """A page is asked for again after so many seconds even when the sitemap calls it unchanged: prices move without notice."""
-_INDEX_EVERY = 512
+INDEX_EVERY = 512
 """Photos that wait to be embedded until a new index is written; a tenth of those before them where that is more."""
 _PARTIAL = "?"
 """Before the fingerprint of an offer whose pictures were not all had, so that they are tried again."""
@@ -85,7 +85,7 @@ def refresh(
                 for future in done:
                     future.result()
                 fresh = sum(report.pictures for report in reports)
-                if waiting and fresh - embedded >= max(_INDEX_EVERY, embedded // 10):
+                if waiting and fresh - embedded >= max(INDEX_EVERY, embedded // 10):
                     catalogue.index(encoder, on_index)
                     embedded = fresh
             catalogue.index(encoder, on_index)
@@ -126,24 +126,33 @@ class _Visit:
         self._on_store = on_store
 
     def run(self) -> None:
-        report = self._report
-        listed: set[str] = set()
+        report, listed, dead = self._report, set[str](), set[str]()
         self._fetcher.begin(self._store)
         try:
             for entry in entries(self._store, self._fetcher):
                 if entry.url in listed:  # products move between pages while they are read
                     continue
                 report.listed += 1
-                if self._take(entry):
-                    listed.add(entry.url)
+                listed.add(entry.url)
+                if not self._take(entry):
+                    dead.add(entry.url)
                 self._tell()
-            if not listed:
+            if not listed - dead:
                 raise StoreError(f"{self._store.name} listed nothing; what it sold before is left as it is")
-            report.gone = self._ledger.retire(self._store.name, listed)
+            report.gone = self._ledger.retire(self._store.name, self._gone(listed, dead))
             self._fetcher.finish(self._store)
         except StoreError as error:
             report.stopped = str(error)
         self._tell()
+
+    def _gone(self, listed: set[str], dead: set[str]) -> set[str]:
+        """What the store sold when it was last read, and does not list any more."""
+        missing = self._ledger.listed(self._store.name) - listed
+        if missing:
+            # What moved to a page that had been read was missed, and is not gone: a second look at the list tells.
+            self._fetcher.look_again(self._store)
+            missing -= {entry.url for entry in entries(self._store, self._fetcher)}
+        return missing | dead
 
     def rehearse(self) -> None:
         self._fetcher.begin(self._store)

@@ -7,7 +7,9 @@ import numpy as np
 from dreamkicks.painter.blueprint import Lab
 
 _WHITE = np.array([0.95047, 1.0, 1.08883])
-_TO = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
+_TO = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)
 _TO = (_TO / _WHITE[:, None]).astype(np.float32)
 _BACK = np.linalg.inv(_TO)
 _KNEE = 6 / 29

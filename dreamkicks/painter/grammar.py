@@ -35,7 +35,9 @@ def suggest_edits(draw: random.Random, count: int) -> list[str]:
     grammar = _grammar()
     return [
         template.format(
-            bright=draw.choice(grammar["brights"]), neutral=draw.choice(grammar["neutrals"]), sole=draw.choice(grammar["soles"])
+            bright=draw.choice(grammar["brights"]),
+            neutral=draw.choice(grammar["neutrals"]),
+            sole=draw.choice(grammar["soles"]),
         )
         for template in draw.sample(grammar["edits"], count)
     ]

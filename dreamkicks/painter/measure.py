@@ -79,9 +79,7 @@ def measure(picture: np.ndarray) -> Measured | None:
     )
 
 
-def _find_sole(
-    lab: np.ndarray, mask: np.ndarray, left: int, top: int, width: int, bottom: int
-) -> tuple[int, float]:
+def _find_sole(lab: np.ndarray, mask: np.ndarray, left: int, top: int, width: int, bottom: int) -> tuple[int, float]:
     """The row where the sole begins: the sharpest change of colour in the lowest fifth, by the middle half's rows."""
     middle = slice(left + width // 4, left + 3 * width // 4)
     inside = mask[:, middle, None]

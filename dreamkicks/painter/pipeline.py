@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -37,9 +38,15 @@ class SneakerPipeline(DiffusionPipeline):
     def load(cls, folder: Path) -> SneakerPipeline:
         """The pipeline in `folder`, safetensors only, without asking the hub for anything."""
         logging.disable_progress_bar()  # one for the shards of 40 MB is noise
-        parts: dict[str, type[ModelMixin]] = {"vae": BlockAutoencoder, "reader": BlueprintEncoder, "unet": UNet2DConditionModel}
+        parts: dict[str, type[ModelMixin]] = {
+            "vae": BlockAutoencoder,
+            "reader": BlueprintEncoder,
+            "unet": UNet2DConditionModel,
+        }
         models = {
-            name: part.from_pretrained(folder / name, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False)
+            name: part.from_pretrained(
+                folder / name, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False
+            )
             for name, part in parts.items()
         }
         return cls(**models, scheduler=FlowMatchEulerDiscreteScheduler.from_pretrained(folder / "scheduler"))
@@ -106,7 +113,7 @@ class SneakerPipeline(DiffusionPipeline):
         on_step: Callable[[int, Tensor], None] | None,
     ) -> Tensor:
         """Follow the flow from noise (time 1) to a picture (time 0) by Euler steps."""
-        for number, (now, after) in enumerate(zip(times[:-1], times[1:], strict=True), start=1):
+        for number, (now, after) in enumerate(pairwise(times), start=1):
             noisy = torch.cat([latents, source], dim=1).repeat(2, 1, 1, 1).to(self.unet.dtype)
             velocity = self.unet(noisy, (now * 1000).expand(2), tokens, class_labels=pooled).sample.float()
             free, asked = velocity.chunk(2)

@@ -155,7 +155,9 @@ class _Binder:
         self.understood.append(phrase.written)
         slot, step = phrase.value
         if slot == "lightness":
-            part = later[0].value if _next_is(later, "part") else self._part if self._part in COLOURED_PARTS else "upper"
+            part = (
+                later[0].value if _next_is(later, "part") else self._part if self._part in COLOURED_PARTS else "upper"
+            )
             own = getattr(self.base, part) or (55.0, 0.0, 0.0)
             self._colour_part(part, _shift(own, step, 1.0))
             self._part = None
@@ -236,7 +238,7 @@ def _phrases(text: str) -> list[_Phrase]:
 
 
 def _doubled(phrases: list[_Phrase]) -> list[_Phrase]:
-    """"white on white" says that all of it is white."""
+    """Of "white on white" only one stays: all of it is white."""
     content = [phrase for phrase in phrases if phrase.kind != "stop"]
     for one, two in pairwise(content):
         if one.kind == two.kind == "colour" and one.value == two.value:
@@ -248,7 +250,12 @@ def _doubled(phrases: list[_Phrase]) -> list[_Phrase]:
 def _key(word: str) -> str:
     """A word as the lexicon has it: lower case, one spelling, singular."""
     word = word.lower().replace("’", "'").replace("gray", "grey")
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "'s", "us")) and word not in ("adidas", "minus"):
+    if (
+        len(word) > 3
+        and word.endswith("s")
+        and not word.endswith(("ss", "'s", "us"))
+        and word not in ("adidas", "minus")
+    ):
         return word[:-1]
     return word
 

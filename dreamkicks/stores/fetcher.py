@@ -140,6 +140,10 @@ class Fetcher:
         else:
             self._since[store.name] = self._cache.begin(store.name, now)
 
+    def look_again(self, store: Store) -> None:
+        """What was answered so far in this run may have changed: it is asked for again, conditionally."""
+        self._since[store.name] = self._clock.now()
+
     def finish(self, store: Store) -> None:
         """The whole list was read: the next run begins anew."""
         if not self._on_dry_run:

@@ -23,7 +23,9 @@ def pixels(pictures: Sequence[Image.Image]) -> np.ndarray:
 
 def hog(pictures: Sequence[Image.Image]) -> np.ndarray:
     """Histograms of oriented gradients (Dalal & Triggs 2005) of 96 px in grey."""
-    return _unit(np.stack([gradients(np.asarray(fit_square(p, 96).convert("L")), cells_per_block=(2, 2)) for p in pictures]))
+    return _unit(
+        np.stack([gradients(np.asarray(fit_square(p, 96).convert("L")), cells_per_block=(2, 2)) for p in pictures])
+    )
 
 
 class Lite0:

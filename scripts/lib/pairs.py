@@ -98,5 +98,10 @@ def _area(seen: Measured, part: str) -> np.ndarray:
 
 def _sample(picture: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return cv2.remap(
-        picture, columns, rows.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(255,) * 3
+        picture,
+        columns,
+        rows.astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(255,) * 3,
     )

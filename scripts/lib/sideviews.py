@@ -17,7 +17,6 @@ from scripts.lib.split import held_out
 SIDE = 128
 
 
-
 @dataclass(frozen=True)
 class SideViews:
     """`pictures` (n, 128, 128, 3) uint8, one `brand` ("" when unknown) each, and which are `held` out of training."""

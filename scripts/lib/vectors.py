@@ -15,12 +15,12 @@ from tqdm import tqdm
 
 from dreamkicks.encoder.encoder import Encoder
 from scripts.lib.photographs import BRANDS
-from scripts.lib.split import held_out
+from scripts.lib.split import held_out, scales
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """Row by row: unit vectors, kind, brand (index into `brands`, -1 for others), words, split and fold by group."""
+    """Row by row: unit vectors, kind, brand (index into `brands`, -1 for others), words, split and fold and scale by group."""
 
     vectors: np.ndarray
     kind: np.ndarray
@@ -29,10 +29,13 @@ class Embedded:
     colour: list[str]
     held: np.ndarray
     fold: np.ndarray
+    scales: np.ndarray
     brands: tuple[str, ...] = BRANDS
 
 
-def embed_photographs(data: Path, encoder: Encoder, work: Path, kinds: tuple[str, ...] = ("labelled", "other")) -> Embedded:
+def embed_photographs(
+    data: Path, encoder: Encoder, work: Path, kinds: tuple[str, ...] = ("labelled", "other")
+) -> Embedded:
     """Read the tars of `kinds` below `data` and encode their pictures as they are, 64 at a time."""
     work.mkdir(parents=True, exist_ok=True)
     table: list[tuple[str, dict[str, str], str]] = []
@@ -68,5 +71,6 @@ def embed_photographs(data: Path, encoder: Encoder, work: Path, kinds: tuple[str
         title=[row.get("title", "") for _, row, _ in table],
         colour=[row.get("colour", "") for _, row, _ in table],
         held=np.array([held_out(group) for group in groups]),
+        scales=np.array([scales(group) for group in groups]),
         fold=np.array([int(hashlib.sha256(f"fold:{group}".encode()).hexdigest(), 16) % 5 for group in groups]),
     )

@@ -29,7 +29,11 @@ def shop(run: Run) -> Run:
     """A folder of three products with a table, and one that is no picture."""
     folder = Path("shop")
     folder.mkdir()
-    rows = [("red.png", "Nike", "Red One", "99.95"), ("blue.png", "Puma", "Blue One", "149"), ("green.png", "Vans", "Green", "")]
+    rows = [
+        ("red.png", "Nike", "Red One", "99.95"),
+        ("blue.png", "Puma", "Blue One", "149"),
+        ("green.png", "Vans", "Green", ""),
+    ]
     with open(folder / "products.csv", "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["file", "brand", "title", "price", "currency", "url"])
@@ -63,7 +67,10 @@ def test_at_least_four_hundred_concepts_ship(run: Run) -> None:
 
 def test_words_find_what_they_say(run: Run) -> None:
     for colour in ("red", "green", "blue"):
-        titles = [one["product"]["title"].lower() for one in run("search", "--text", f"{colour} sneaker", "-k", "10", "--json").objects]
+        titles = [
+            one["product"]["title"].lower()
+            for one in run("search", "--text", f"{colour} sneaker", "-k", "10", "--json").objects
+        ]
         assert sum(colour in title for title in titles) >= 3, titles
 
 
@@ -79,7 +86,9 @@ def test_import_search_and_filters(shop: Run) -> None:
     assert best["product"]["title"] == "Red One"
     assert best["score"] > 0.99
     assert best["product"]["price"] == "99.95"
-    assert [one["product"]["brand"] for one in shop("search", "shop/red.png", "--brand", "nike", "--json").objects] == ["Nike"]
+    assert [one["product"]["brand"] for one in shop("search", "shop/red.png", "--brand", "nike", "--json").objects] == [
+        "Nike"
+    ]
     cheap = shop("search", "--text", "shoe", "--max-price", "100", "--json").objects
     assert [one["product"]["title"] for one in cheap] == ["Red One"]
     assert len(shop("search", "--text", "shoe", "--store", "mine", "-k", "3", "--json").objects) == 3
@@ -116,7 +125,16 @@ def test_what_cannot_be_done_is_said(run: Run, arguments: list[str], status: int
 
 def test_add_one(run: Run) -> None:
     shoe("purple", Path("a.png"))
-    arguments = ["--brand", "Asics", "--title", "Gel \x1b[31mThing", "--price", "120.50", "--url", "https://shop.example/1"]
+    arguments = [
+        "--brand",
+        "Asics",
+        "--title",
+        "Gel \x1b[31mThing",
+        "--price",
+        "120.50",
+        "--url",
+        "https://shop.example/1",
+    ]
     (product,) = run("catalog", "add", "a.png", *arguments, "--json").objects
     assert (product["title"], product["price"], product["currency"]) == ("Gel Thing", "120.50", "EUR")
     assert run("search", "a.png", "-k", "1", "--json").objects[0]["product"] == product
@@ -175,7 +193,17 @@ def test_models_and_stores_are_listed(run: Run) -> None:
 def test_doctor(run: Run) -> None:
     checks = {check["name"]: check for check in run("doctor", "--json").objects}
     assert {name for name, check in checks.items() if check["state"] == "broken"} == set()
-    assert {"versions", "packages", "device", "built-in models", "painter", "encoder", "files", "catalogue", "terminal"} == set(checks)
+    assert {
+        "versions",
+        "packages",
+        "device",
+        "built-in models",
+        "painter",
+        "encoder",
+        "files",
+        "catalogue",
+        "terminal",
+    } == set(checks)
     (index,) = (locations.catalogue() / "generations").rglob("*.usearch")
     index.write_bytes(b"")
     ran = run("--model", "sd-turbo", "doctor", "--json")

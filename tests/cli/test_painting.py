@@ -71,9 +71,7 @@ def test_a_random_one_is_understood(run: Run) -> None:
 def test_to_stdout_and_from_stdin(start: Callable[..., subprocess.Popen[bytes]]) -> None:
     out, err = start("generate", "red low-top", "--seed", "1", "-o", "-").communicate()
     assert Image.open(io.BytesIO(out)).size == (128, 128), err
-    edited, err = start(
-        "edit", "-", "make it green", "--seed", "1", "-o", "-", stdin=subprocess.PIPE
-    ).communicate(out)
+    edited, err = start("edit", "-", "make it green", "--seed", "1", "-o", "-", stdin=subprocess.PIPE).communicate(out)
     assert Image.open(io.BytesIO(edited)).size == (128, 128), err
     assert edited != out
 
@@ -92,7 +90,13 @@ def test_edit(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("prompt", "says"),
-    [("", "empty"), (" \t\n", "empty"), ("\x1b[31m\x07", "empty"), ("shoe " * 2000, "10,000 characters"), ("\u202e\u200b", "empty")],
+    [
+        ("", "empty"),
+        (" \t\n", "empty"),
+        ("\x1b[31m\x07", "empty"),
+        ("shoe " * 2000, "10,000 characters"),
+        ("\u202e\u200b", "empty"),
+    ],
 )
 def test_prompts_that_cannot_be_used(run: Run, prompt: str, says: str) -> None:
     ran = run("generate", prompt)
@@ -103,7 +107,9 @@ def test_prompts_that_cannot_be_used(run: Run, prompt: str, says: str) -> None:
     assert list(Path().iterdir()) == []
 
 
-@pytest.mark.parametrize("prompt", ["🥿👟🔥", "赤いスニーカー", "кроссовки", "red\x1b[31m\x00 high-top", "'; DROP TABLE--", "../../x"])
+@pytest.mark.parametrize(
+    "prompt", ["🥿👟🔥", "赤いスニーカー", "кроссовки", "red\x1b[31m\x00 high-top", "'; DROP TABLE--", "../../x"]
+)
 def test_prompts_of_any_script_paint(run: Run, prompt: str) -> None:
     ran = run("generate", prompt, "--json", "-o", "a.png")
     assert ran.status == 0

@@ -16,7 +16,19 @@ from dreamkicks import pictures
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
-HEAVY = {"torch", "diffusers", "transformers", "open_clip", "usearch", "textual", "sklearn", "numpy", "PIL", "matplotlib", "httpx"}
+HEAVY = {
+    "torch",
+    "diffusers",
+    "transformers",
+    "open_clip",
+    "usearch",
+    "textual",
+    "sklearn",
+    "numpy",
+    "PIL",
+    "matplotlib",
+    "httpx",
+}
 VERBS = [
     [], ["demo"], ["generate"], ["edit"], ["search"], ["classify"], ["batch"], ["doctor"], ["bench"], ["models"],
     *(["catalog", verb] for verb in ("refresh", "import", "add", "stats", "verify", "export", "stores")),
@@ -169,7 +181,9 @@ hub = ["--encoder", "ViT-B-32/laion2b_s34b_b79k", "search", "--text", "x"]
 for arguments in (["demo"], ["catalog", "refresh"], ["models", "pull", "sd-turbo", "--yes"], hub):
     print(main(["--offline", *arguments]), file=sys.stderr)
 """
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=os.environ["DREAMKICKS_HOME"])
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=os.environ["DREAMKICKS_HOME"]
+    )
     assert "connected" not in ran.stdout
     assert "looked up" not in ran.stdout
     assert [line for line in ran.stderr.splitlines() if line in "0123"] == ["0", "1", "1", "1"], ran.stderr

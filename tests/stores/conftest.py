@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from dreamkicks.catalogue.catalogue import Catalogue
 from dreamkicks.stores.cache import Cache
 from dreamkicks.stores.fetcher import Fetcher
 
-from .fakeshop import FakeClock, FakeEncoder, FakeShop
+from .fakeshop import FakeClock, FakeShop
 
 
 @pytest.fixture
@@ -42,15 +41,3 @@ def fetchers(shop: FakeShop, clock: FakeClock, tmp_path: Path) -> Iterator[Calla
 @pytest.fixture
 def fetcher(fetchers: Callable[..., Fetcher]) -> Fetcher:
     return fetchers()
-
-
-@pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    catalogue = Catalogue(tmp_path / "catalogue")
-    yield catalogue
-    catalogue.close()
-
-
-@pytest.fixture
-def encoder() -> FakeEncoder:
-    return FakeEncoder()

@@ -16,14 +16,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
-import numpy as np
 import trustme
 from PIL import Image, ImageDraw
 
 from dreamkicks.stores.network import Network, is_public
 from dreamkicks.stores.store import Store
 
-NAMES = ("shop.test", "cdn.test", "evil.test")
+NAMES = ("shop.test", "second.test", "cdn.test", "evil.test")
 
 
 class FakeClock:
@@ -45,21 +44,6 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         with self._guard:
             self.elapsed += seconds
-
-
-class FakeEncoder:
-    """Sees the mean colours of a 4 x 4 grid."""
-
-    identity = "fake-1"
-    dim = 48
-
-    def __init__(self) -> None:
-        self.seen = 0
-
-    def pictures(self, images: list[Image.Image]) -> np.ndarray:
-        self.seen += len(images)
-        rows = np.stack([np.asarray(image.resize((4, 4)), np.float32).reshape(-1) + 1 for image in images])
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 @dataclass
@@ -90,11 +74,11 @@ class Asked:
     status: int
 
 
-Answer = Callable[["_Handler"], None]
+Answer = Callable[["Handler"], None]
 
 
 class FakeShop:
-    """Serves shop.test and cdn.test from one port; `log` is what it was asked."""
+    """Serves shop.test, second.test and cdn.test from one port; `log` is what it was asked."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
@@ -111,7 +95,7 @@ class FakeShop:
         self.authority = authority.cert_pem.bytes().decode()
         self.trust = ssl.create_default_context(cadata=self.authority)
         shop = self
-        handler = type("Handler", (_Handler,), {"shop": shop})
+        handler = type("HandlerOfThis", (Handler,), {"shop": shop})
         self._server = _Server(("127.0.0.1", 0), handler)
         self._server.socket = served.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self.port = self._server.server_address[1]
@@ -152,12 +136,19 @@ class FakeShop:
 
     # ------------------------------------------------------------ what it serves
 
-    def answer(self, handler: _Handler) -> None:
-        path, query = urlsplit(handler.path).path, parse_qs(urlsplit(handler.path).query)
+    def answer(self, handler: Handler) -> None:
+        path = urlsplit(handler.path).path
         if self.vices[path]:
-            return self.vices[path].pop(0)(handler)
-        if path in self.places:
-            return self.places[path](handler)
+            self.vices[path].pop(0)(handler)
+        elif path in self.places:
+            self.places[path](handler)
+        else:
+            self.serve(handler)
+
+    def serve(self, handler: Handler) -> None:
+        """Answer as a shop without any vice does."""
+        path, query = urlsplit(handler.path).path, parse_qs(urlsplit(handler.path).query)
+        site = f"https://{handler.headers['Host']}"
         if path == "/robots.txt":
             return handler.fresh(self.robots, "text/plain") if self.robots is not None else handler.status(404)
         if path.endswith("/products.json"):
@@ -167,10 +158,10 @@ class FakeShop:
                 json.dumps({"products": [self._shopify(shoe) for shoe in shown]}).encode(), "application/json"
             )
         if path == "/sitemap.xml":
-            return handler.fresh(sitemap([(f"{self.site}/sitemap-1.xml.gz", None)], "sitemapindex"), "application/xml")
+            return handler.fresh(sitemap([(f"{site}/sitemap-1.xml.gz", None)], "sitemapindex"), "application/xml")
         if path == "/sitemap-1.xml.gz":
-            listed = [(f"{self.site}/en/shoes/{shoe.handle}.html", shoe.lastmod) for shoe in self.shoes]
-            listed.append((f"{self.site}/en/about.html", None))
+            listed = [(f"{site}/en/shoes/{shoe.handle}.html", shoe.lastmod) for shoe in self.shoes]
+            listed.append((f"{site}/en/about.html", None))
             return handler.fresh(gzip.compress(sitemap(listed), mtime=0), "application/gzip")
         if path.startswith("/en/shoes/"):
             handle = path.removeprefix("/en/shoes/").removesuffix(".html")
@@ -227,6 +218,7 @@ class FakeShop:
                 ],
             }
             graph = json.dumps({"@context": "https://schema.org", "@graph": [{"@type": "WebPage"}, product]})
+            graph = graph.replace("</", "<\\/")
             head = "".join(
                 f'<script type="application/ld+json">{data}</script>' for data in ('{"@type": "Organization"}', graph)
             )
@@ -244,7 +236,7 @@ class _Server(ThreadingHTTPServer):
         """Clients hang up on the vices; that is no news."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     shop: FakeShop
     protocol_version = "HTTP/1.1"
     timeout = 20
@@ -298,7 +290,7 @@ def store_at(port: int, kind: str = "shopify", **changes: object) -> Store:
     fields: dict[str, object] = {
         "name": kind,
         "kind": kind,
-        "site": f"https://shop.test:{port}",
+        "site": f"https://{'second' if kind == 'pages' else 'shop'}.test:{port}",
         "collections": ["sneakers"],
         "products": r"^/en/shoes/[^/]+\.html$",
         "pictures": [f"cdn.test:{port}"],
@@ -345,7 +337,7 @@ def sends(body: bytes, kind: str, **headers: str) -> Answer:
 
 
 def cut_short(body: bytes, kind: str) -> Answer:
-    def answer(handler: _Handler) -> None:
+    def answer(handler: Handler) -> None:
         handler.send_response(200)
         handler.send_header("Content-Type", kind)
         handler.send_header("Content-Length", str(len(body) + 1000))
@@ -359,7 +351,7 @@ def cut_short(body: bytes, kind: str) -> Answer:
 def endless(kind: str) -> Answer:
     """10 GB in chunks, as long as somebody listens."""
 
-    def answer(handler: _Handler) -> None:
+    def answer(handler: Handler) -> None:
         handler.send_response(200)
         handler.send_header("Content-Type", kind)
         handler.send_header("Transfer-Encoding", "chunked")
@@ -382,7 +374,7 @@ def gzip_bomb(kind: str, size: int = 200_000_000) -> Answer:
 def drips(kind: str, pause: threading.Event, headers: bool = False) -> Answer:
     """A byte every tenth of a second, until `pause` is set."""
 
-    def answer(handler: _Handler) -> None:
+    def answer(handler: Handler) -> None:
         handler.record(200)
         start = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n"
         handler.wfile.write((start if headers else start + "Content-Length: 100000\r\n\r\n").encode())

@@ -166,12 +166,13 @@ def test_a_sitemap_that_is_none_is_said_to_be_none(shop: FakeShop, fetcher: Fetc
 
 
 def test_sitemaps_that_list_each_other_end(shop: FakeShop, fetcher: Fetcher) -> None:
+    store = shop.store("pages")
     shop.places["/sitemap.xml"] = sends(
-        sitemap([(f"{shop.site}/sitemap.xml", None), (f"{shop.site}/sitemap-1.xml.gz", None)], "sitemapindex"),
+        sitemap([(f"{store.site}/sitemap.xml", None), (f"{store.site}/sitemap-1.xml.gz", None)], "sitemapindex"),
         "text/xml",
     )
     shop.shoes = [Shoe("a")]
-    assert len(offers(shop, fetcher, shop.store("pages"))) == 1
+    assert len(offers(shop, fetcher, store)) == 1
     assert len(shop.asked("/sitemap.xml")) == 1
 
 
