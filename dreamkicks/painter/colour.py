@@ -37,7 +37,7 @@ def to_rgb(lab: np.ndarray) -> np.ndarray:
 
 
 def lab_of_hex(code: str) -> Lab:
-    """ "#rrggbb" to CIELAB."""
+    """A code such as "#rrggbb" to CIELAB."""
     lightness, a, b = to_lab(np.frombuffer(bytes.fromhex(code.lstrip("#")), dtype=np.uint8))
     return float(lightness), float(a), float(b)
 

@@ -42,7 +42,7 @@ def measure(picture: np.ndarray) -> Measured | None:
     """Measure a side view (h, w, 3) uint8, toe to the right, on white; None when there is no shoe in it."""
     mask = outline(picture)
     columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-    if len(columns) < picture.shape[1] // 4 or len(rows) < picture.shape[0] // 8:
+    if len(columns) < max(2, picture.shape[1] // 4) or len(rows) < max(2, picture.shape[0] // 8):
         return None
     left, right, top, bottom = columns[0], columns[-1] + 1, rows[0], rows[-1] + 1
     width, height = right - left, bottom - top

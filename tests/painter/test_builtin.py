@@ -1,0 +1,111 @@
+"""The painter that ships, with its real weights: what is asked for is there, and an edit leaves the rest."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dreamkicks import locations
+from dreamkicks.errors import PainterError, WeightsError
+from dreamkicks.painter.builtin import BuiltinPainter
+from dreamkicks.painter.colour import to_lab
+from dreamkicks.painter.measure import Measured, measure
+from dreamkicks.painter.painter import Painter, Painting, open_painter
+from dreamkicks.painter.presets import find_preset
+from dreamkicks.painter.vocabulary import colour_name, silhouette_name
+
+SEEDS = range(4)
+
+
+@pytest.fixture(scope="module")
+def painter() -> Painter:
+    return open_painter()
+
+
+def seen(painting: Painting) -> Measured:
+    found = measure(np.asarray(painting.picture))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("colour", ["red", "blue", "green", "black", "yellow"])
+def test_the_upper_has_the_colour_asked_for(painter: Painter, colour: str) -> None:
+    shown = [seen(painter.imagine(f"{colour} low-top", seed)).blueprint.upper for seed in SEEDS]
+    named = [colour_name(lab) for lab in shown if lab is not None]
+    alike = {"green": ("green", "dark green"), "black": ("black", "charcoal"), "yellow": ("yellow", "mustard")}
+    assert sum(name in alike.get(colour, (colour,)) for name in named) >= 3, named
+
+
+def test_the_sole_and_the_silhouette_too(painter: Painter) -> None:
+    for asked in ("low-top", "high-top"):
+        shown = [seen(painter.imagine(f"a red {asked} with a black sole", seed)).blueprint for seed in SEEDS]
+        assert sum(silhouette_name(one.height or 0) == asked for one in shown) >= 3
+        assert sum(one.sole is not None and one.sole[0] < 35 for one in shown) >= 3
+
+
+def test_an_edit_of_a_colour_leaves_the_rest(painter: Painter) -> None:
+    before = painter.imagine("a red low-top with a white sole", 3)
+    after = painter.edit(before.picture, "navy", 4)
+    one, two = seen(before), seen(after)
+    assert two.blueprint.upper is not None and colour_name(two.blueprint.upper) == "navy"
+    assert (one.mask & two.mask).sum() / (one.mask | two.mask).sum() > 0.9
+    sole = one.mask & two.mask
+    sole[: max(one.sole_line, two.sole_line) + 2] = False
+    labs = [to_lab(np.asarray(painting.picture))[sole].mean(0) for painting in (before, after)]
+    assert math.dist(*labs) < 15
+
+
+def test_strength_is_how_far_an_edit_moves(painter: Painter) -> None:
+    before = painter.imagine("a red low-top with a white sole", 3).picture
+    away = []
+    for strength in (0.0, 0.5, 1.0):
+        after = painter.edit(before, "green", 1, strength=strength).picture
+        away.append(float(np.abs(np.asarray(after, np.float32) - np.asarray(before)).mean()))
+    assert away[0] < 4 and away[0] < away[1] < away[2]
+
+
+def test_what_is_asked_for_is_told(painter: Painter) -> None:
+    painting = painter.imagine("glowing red shoe with a gum sole", 1)
+    assert painting.understood == ("red", "shoe", "gum", "sole") and painting.ignored == ("glowing",)
+    assert (painting.model, painting.size, painting.seed) == ("builtin", 128, 1)
+    assert painting.seconds > 0 and painting.steps == painter.preset.steps
+
+
+def copied(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(locations.weights() / "painter", tmp_path / "painter"))
+
+
+@pytest.mark.parametrize("name", ["unet/config.json", "vae/diffusion_pytorch_model.safetensors", "model_index.json"])
+def test_damaged_weights_are_named(tmp_path: Path, name: str) -> None:
+    folder = copied(tmp_path)
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(data)
+    with pytest.raises(WeightsError, match=Path(name).name):
+        BuiltinPainter(find_preset("builtin"), folder)
+    (folder / name).unlink()
+    with pytest.raises(WeightsError, match=Path(name).name):
+        BuiltinPainter(find_preset("builtin"), folder)
+
+
+def test_a_device_that_is_not_there_is_said() -> None:
+    with pytest.raises(PainterError, match="no device 'tpu'"):
+        BuiltinPainter(find_preset("builtin"), locations.weights() / "painter", "tpu")
+
+
+def test_it_is_opened_once(painter: Painter) -> None:
+    assert open_painter() is painter
+
+
+def test_it_is_laid_out_as_diffusers_does() -> None:
+    folder = locations.weights() / "painter"
+    index = json.loads((folder / "model_index.json").read_text())
+    parts = [name for name in index if not name.startswith("_")]
+    assert sorted(parts) == ["reader", "scheduler", "unet", "vae"]
+    assert all((folder / part).is_dir() for part in parts)
+    assert not [file for file in folder.rglob("*") if file.suffix in (".bin", ".pt", ".ckpt", ".pkl")]
