@@ -131,7 +131,7 @@ def _painter(settings: Settings) -> Check:
 def _encoder(settings: Settings) -> Check:
     from dreamkicks.encoder.encoder import open_encoder
 
-    encoder = open_encoder(settings.encoder, settings.device, settings.offline)
+    encoder = open_encoder(settings.encoder, settings.device)
     return Check("encoder", "good", f"{encoder.name}, {encoder.dim} dimensions")
 
 
@@ -156,7 +156,7 @@ def _catalogue(settings: Settings) -> Check:
         return Check(
             "catalogue", "odd", found, "Fill it: dreamkicks catalog refresh, or dreamkicks catalog import FOLDER"
         )
-    if not catalogue.in_step(open_encoder(settings.encoder, settings.device, settings.offline).identity):
+    if not catalogue.in_step(open_encoder(settings.encoder, settings.device).identity):
         return Check(
             "catalogue",
             "odd",

@@ -75,7 +75,7 @@ class Studio:
 
     @cached_property
     def encoder(self) -> Encoder:
-        return open_encoder(self.settings.encoder, self.settings.device, self.settings.offline)
+        return open_encoder(self.settings.encoder, self.settings.device)
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -183,7 +183,7 @@ class Studio:
 
     def classify(self, picture: Image.Image) -> Verdict:
         """The brand a picture looks like, or that it is no sneaker. Always by the built-in encoder, which the head was fitted to."""
-        encoder = open_encoder(BUILTIN, self.settings.device, self.settings.offline)
+        encoder = open_encoder(BUILTIN, self.settings.device)
         brands = open_brands()
         if brands.encoder != encoder.identity:
             raise WeightsError("The brand head does not belong to this encoder. Install dreamkicks again.")

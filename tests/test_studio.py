@@ -253,10 +253,8 @@ def test_one_process_opens_an_encoder_once(monkeypatch: pytest.MonkeyPatch, stud
             super().__init__(name, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(encoder, "Encoder", Counted)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # offline sets it; this takes it back afterwards
     encoder._open.cache_clear()
     try:
-        studio.settings = settings.load(offline=True)
         studio.search(sneaker())
         studio.classify(sneaker())
         assert made == ["builtin"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -100,7 +99,7 @@ def _unit(rows: np.ndarray) -> np.ndarray:
 _opening = threading.Lock()
 
 
-def open_encoder(name: str = BUILTIN, device: str = "auto", offline: bool = False) -> Encoder:
+def open_encoder(name: str = BUILTIN, device: str = "auto") -> Encoder:
     """The encoder of that name; opened once in a process.
 
     `builtin`, a folder in open_clip's layout, `model/pretrained` as open_clip lists them (ViT-B-32/laion2b_s34b_b79k), or
@@ -108,13 +107,11 @@ def open_encoder(name: str = BUILTIN, device: str = "auto", offline: bool = Fals
     Raises WeightsError, EncoderError.
     """
     with _opening:
-        return _open(name, device, offline)
+        return _open(name, device)
 
 
 @functools.cache
-def _open(name: str, device: str, offline: bool) -> Encoder:
-    if offline:
-        os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is first imported, which is below
+def _open(name: str, device: str) -> Encoder:
     if name == BUILTIN:
         folder = locations.weights() / "encoder"
         verify_checksums(folder)
