@@ -115,7 +115,7 @@ class SneakerPipeline(DiffusionPipeline):
         """Follow the flow from noise (time 1) to a picture (time 0) by Euler steps."""
         for number, (now, after) in enumerate(pairwise(times), start=1):
             noisy = torch.cat([latents, source], dim=1).repeat(2, 1, 1, 1).to(self.unet.dtype)
-            velocity = self.unet(noisy, (now * 1000).expand(2), tokens, class_labels=pooled).sample.float()
+            velocity = self.unet(noisy, (now * 1000).expand(len(noisy)), tokens, class_labels=pooled).sample.float()
             free, asked = velocity.chunk(2)
             velocity = free + guidance * (asked - free)
             if on_step is not None:
