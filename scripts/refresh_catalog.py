@@ -1,6 +1,6 @@
 """Bring what the shops sell into the catalogue, as a cron job would: `dreamkicks catalog refresh` under a name of its own.
 
-    python scripts/refresh_catalog.py [the options of dreamkicks catalog refresh]
+python scripts/refresh_catalog.py [the options of dreamkicks catalog refresh]
 """
 
 from __future__ import annotations
