@@ -83,7 +83,7 @@ def refine_decoder(pipeline: SneakerPipeline, photographs: np.ndarray, config: d
     """Train the decoder of a finished pipeline further, in place.
 
     Args:
-        photographs: (n, 3, 96, 128) uint8, the band that is painted.
+        photographs: (n, 96, 128, 3) uint8, the band that is painted.
         config: minutes, batch, learning_rate, dreams, adversary (the weight of its loss).
     """
     vae, device = pipeline.vae, pipeline.device
@@ -105,7 +105,7 @@ def refine_decoder(pipeline: SneakerPipeline, photographs: np.ndarray, config: d
         for optimiser, share in ((painter, 1), (critic, 2)):
             optimiser.param_groups[0]["lr"] = share * config["learning_rate"] * min(1, step / 50) * max(0.05, 1 - done)
         pick = np.sort(np.random.choice(len(photographs), config["batch"], replace=False))
-        real = torch.from_numpy(photographs[pick]).to(device).float() / 127.5 - 1
+        real = torch.from_numpy(photographs[pick]).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
         latents = vae.encode(real)
         latents = latents + 0.05 * torch.randn_like(latents)
         dreamt = dreams[torch.randint(len(dreams), (config["batch"],))].to(device)
