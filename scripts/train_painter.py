@@ -1,4 +1,4 @@
-"""Train the built-in painter: autoencoder, then one denoiser that imagines and edits, then the decoder once more on its dreams.
+"""Train the built-in painter: autoencoder, then one denoiser that imagines and edits.
 
     python -m scripts.train_painter DATA [--config scripts/configs/painter.toml] [--work .train/painter] [--out weights/painter]
 
@@ -28,7 +28,6 @@ from dreamkicks.painter.networks import SLOTS, BlockAutoencoder, BlueprintEncode
 from dreamkicks.painter.pipeline import CROP, SneakerPipeline
 from scripts.lib import pairs
 from scripts.lib.clock import Checkpoint, clock
-from scripts.lib.refine import refine_decoder
 from scripts.lib.sideviews import SideViews, load_side_views
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -294,10 +293,8 @@ def main() -> None:
     vae = train_autoencoder(views, config["autoencoder"], arguments.work)
     pool = build_pool(views, vae, config["seed"], arguments.work)
     unet, reader = train_denoiser(pool, config["denoiser"], vae.config.latent_channels, arguments.work)
-    band = np.asarray(views.pictures[np.flatnonzero(~views.held)])[:, TOP:BOTTOM]
-    pipeline = SneakerPipeline(vae, reader, unet, FlowMatchEulerDiscreteScheduler()).to(DEVICE)
-    refine_decoder(pipeline, band, config["decoder"], arguments.work)
-    pipeline.to("cpu", torch.float16).save_pretrained(arguments.out, max_shard_size="15MB")
+    pipeline = SneakerPipeline(vae, reader, unet, FlowMatchEulerDiscreteScheduler()).to(torch.float16)
+    pipeline.save_pretrained(arguments.out, max_shard_size="15MB")
     write_checksums(arguments.out)
 
 

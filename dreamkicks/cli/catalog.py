@@ -1,4 +1,4 @@
-"""dreamkicks catalog refresh | import | add | stats | verify | export | stores"""
+"""dreamkicks catalog refresh | import | add | stats | report | verify | export | stores"""
 
 from __future__ import annotations
 
@@ -165,6 +165,27 @@ def stats(as_json: _Json = False) -> None:
         output.line(f"{label}: {', '.join(f'{name} {count}' for name, count in list(counts.items())[:20])}")
     for currency, (low, high) in found.prices.items():
         output.line(f"prices: {low} to {high} {currency}")
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option("-o", help="The HTML file to write.")] = Path("catalogue.html"),
+    as_json: _Json = False,
+) -> None:
+    """Write a page with plots: brands, prices, pictures, sizes, what is there twice, missing or old."""
+    from dataclasses import asdict
+
+    from dreamkicks.catalogue.catalogue import Catalogue
+    from dreamkicks.catalogue.report import report_on
+    from dreamkicks.catalogue.report_page import write_report
+
+    with output.progress("counting"):
+        found = report_on(Catalogue.of_user(), time.time())
+    write_report(out, found)
+    if as_json:
+        output.json_line({"path": str(out), **asdict(found)})
+    else:
+        output.line(str(out))
 
 
 @app.command()

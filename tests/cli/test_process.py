@@ -31,7 +31,7 @@ HEAVY = {
 }
 VERBS = [
     [], ["demo"], ["generate"], ["edit"], ["search"], ["classify"], ["batch"], ["doctor"], ["bench"], ["models"],
-    *(["catalog", verb] for verb in ("refresh", "import", "add", "stats", "verify", "export", "stores")),
+    *(["catalog", verb] for verb in ("refresh", "import", "add", "stats", "report", "verify", "export", "stores")),
     *(["models", verb] for verb in ("list", "pull", "remove")),
 ]  # fmt: skip
 

@@ -35,12 +35,6 @@ channels = [16, 16, 16]
 token_width = 16
 edit_share = 0.4
 ema = 0.9
-[decoder]
-minutes = 0.05
-batch = 4
-learning_rate = 1e-4
-dreams = 8
-adversary = 0.03
 """
 ENCODER = """
 seed = 7
