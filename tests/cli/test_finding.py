@@ -155,6 +155,26 @@ def test_export_and_import(shop: Run, monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert (best["product"]["title"], best["product"]["price"]) == ("Blue One", "149")
 
 
+def test_report(shop: Run) -> None:
+    shop("catalog", "import", "shop/products.csv")
+    ran = shop("catalog", "report")
+    assert (ran.status, ran.out, ran.err) == (0, "catalogue.html\n", "")
+    page = Path("catalogue.html").read_text(encoding="utf-8")
+    (report,) = shop("catalog", "report", "-o", "new/page.html", "--json").objects
+    assert report["path"] == "new/page.html"
+    assert Path("new/page.html").read_text(encoding="utf-8") == page
+    (stats,) = shop("catalog", "stats", "--json").objects
+    assert (report["total"]["products"], report["photos"]) == (stats["products"], stats["photos"])
+    assert {name: counts["products"] for name, counts in report["stores"].items()} == stats["stores"]
+    assert report["brands"] == stats["brands"]
+    (prices,) = report["prices"]
+    assert (prices["store"], prices["currency"], prices["products"]) == ("mine", "EUR", 2)
+    assert prices["quartiles"] == ["99.95", "99.95", "99.95", "149", "149"]
+    for told in (f"<b>{stats['products']}</b>products", "Vans", "99.95"):
+        assert told in page
+    assert shop("catalog", "report", "-o", "shop").status == 1
+
+
 def test_verify_finds_and_mends(run: Run) -> None:
     assert run("catalog", "verify").out == "The catalogue is in order.\n"
     (index,) = (locations.catalogue() / "generations").rglob("*.usearch")
