@@ -21,7 +21,7 @@ _STYLE = """
 @media screen and (prefers-color-scheme: dark) {
   :root { --ink: #efeae2; --soft: #a29b90; --line: #3a362f; --paper: #171512; --card: #211e1a; --pop: #ff7a4d; --tint: #63301f } }
 * { box-sizing: border-box }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 ui-sans-serif, system-ui, sans-serif }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.5 ui-sans-serif, system-ui, sans-serif }
 main { max-width: 64rem; margin: 0 auto; padding: 2.5rem 1.25rem }
 h1 { font: 600 2rem/1.1 ui-serif, Georgia, serif; margin: 0 0 2rem }
 h2 { font-size: .8rem; letter-spacing: .12em; text-transform: uppercase; color: var(--soft); margin: 2rem 0 .75rem }
@@ -47,7 +47,10 @@ td[style] { background: linear-gradient(90deg, var(--tint) var(--share), transpa
 .histogram.axis { height: auto }
 .histogram b { flex: 1; width: 0; white-space: nowrap; font-size: .75rem; font-weight: 400; text-align: left }
 i, td { -webkit-print-color-adjust: exact; print-color-adjust: exact }
-@media print { body { background: #fff } main { max-width: none } figure, article, tr { break-inside: avoid } h2 { break-after: avoid } }
+@page { margin: 12mm }
+@media print {
+  :root { font-size: 11px } body { background: #fff } main { max-width: none; padding: 0 } .sheet { overflow: visible }
+  figure, article, tr { break-inside: avoid } h2, h2 + p { break-after: avoid } }
 """
 
 
