@@ -26,6 +26,7 @@ from dreamkicks.painter.blueprint import Blueprint, Lab
 from dreamkicks.painter.measure import Measured, measure
 from dreamkicks.painter.networks import SLOTS, BlockAutoencoder, BlueprintEncoder, encode_slots
 from dreamkicks.painter.pipeline import CROP, SneakerPipeline
+from dreamkicks.painter.region import stretch_collar, stretch_sole
 from scripts.lib import pairs
 from scripts.lib.clock import Checkpoint, clock
 from scripts.lib.sideviews import SideViews, load_side_views
@@ -138,7 +139,7 @@ def spoil(
     shape = draw.choice(["height", "height", "sole_height", "pattern"])
     if shape == "sole_height" and shown.sole_height is not None:
         wanted = draw.uniform(0.06, 0.24)
-        spoilt = pairs.reshape_sole(picture, seen, float(np.clip(wanted / shown.sole_height, 0.4, 2.2)))
+        spoilt = stretch_sole(picture, seen, float(np.clip(wanted / shown.sole_height, 0.4, 2.2)))
     elif shape == "pattern":
         other = np.asarray(views.pictures[draw.randrange(len(views.names))])
         spoilt = pairs.smooth(picture, seen) if (shown.pattern or 0) > 0.5 else pairs.roughen(picture, seen, other)
@@ -147,7 +148,7 @@ def spoil(
         wanted = draw.uniform(0.36, 0.72)
         line = (seen.box[3] - seen.sole_line) / (seen.box[2] - seen.box[0])
         factor = (wanted - line) / max(0.05, (shown.height or 0.5) - line)
-        spoilt = pairs.reshape_collar(picture, seen, float(np.clip(factor, 0.5, 1.8)))
+        spoilt = stretch_collar(picture, seen, float(np.clip(factor, 0.5, 1.8)))
     examples.append((picture, spoilt, shown, shape, True))
     return examples
 

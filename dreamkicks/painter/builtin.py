@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,10 @@ from dreamkicks.painter.measure import measure
 from dreamkicks.painter.painter import OnStep, Painting, Step
 from dreamkicks.painter.pipeline import CROP, SIDE, SneakerPipeline
 from dreamkicks.painter.presets import Preset
+from dreamkicks.painter.region import bend, keep_the_rest, one_by_one, to_tell
+
+_SMOOTHING = 0.4
+"""Strength of an edit that bending the picture has done already: enough to paint over the stretch marks."""
 
 
 class BuiltinPainter:
@@ -34,7 +38,11 @@ class BuiltinPainter:
         self._pipeline = SneakerPipeline.load(folder).to(devices.choose(device).name, torch.float32)
 
     def imagine(self, prompt: str, seed: int, *, size: int | None = None, on_step: OnStep | None = None) -> Painting:
-        return self._paint(vocabulary.read(prompt), seed, None, 1.0, size, on_step)
+        run = _Run(vocabulary.read(prompt), seed, self.preset, on_step)
+        painted = self._paint(run, run.reading.blueprint, None, 1.0)
+        if size is not None and size != SIDE:
+            painted = painted.resize((size, size), Image.Resampling.LANCZOS)
+        return run.painting(painted)
 
     def edit(
         self,
@@ -45,62 +53,79 @@ class BuiltinPainter:
         strength: float | None = None,
         on_step: OnStep | None = None,
     ) -> Painting:
-        framed = frame(picture)
-        seen = measure(np.asarray(framed))
-        reading = vocabulary.read(instruction, seen.blueprint if seen else None)
-        return self._paint(reading, seed, framed, 1.0 if strength is None else strength, None, on_step)
+        now = frame(picture)
+        seen = measure(np.asarray(now))
+        run = _Run(vocabulary.read(instruction, seen.blueprint if seen else None), seed, self.preset, on_step)
+        asked = run.reading.blueprint
+        if seen is None:
+            return run.painting(self._paint(run, asked, np.asarray(now), 1.0 if strength is None else strength))
+        turns = one_by_one(asked)
+        run.turns = len(turns)
+        for turn in turns:
+            before = np.asarray(now)
+            seen = measure(before) or seen
+            told = to_tell(turn)
+            moved = strength if strength is not None else _SMOOTHING if told.is_empty() else 1.0
+            after = np.asarray(self._paint(run, told, bend(before, seen, turn), moved))
+            now = Image.fromarray(keep_the_rest(before, after, seen, turn))
+        return run.painting(now)
 
-    def _paint(
-        self,
-        reading: vocabulary.Reading,
-        seed: int,
-        picture: Image.Image | None,
-        strength: float,
-        size: int | None,
-        on_step: OnStep | None,
-    ) -> Painting:
-        begun = time.perf_counter()
+    def _paint(self, run: _Run, told: Blueprint, picture: np.ndarray | None, strength: float) -> Image.Image:
         pixels = self._pipeline(
-            reading.blueprint if reading.blueprint is not None else Blueprint(),
-            torch.Generator().manual_seed(seed),
+            told,
+            torch.Generator().manual_seed(run.seed),
             picture=None if picture is None else to_tensor(picture),
             steps=self.preset.steps,
             guidance=self.preset.guidance,
             strength=strength,
-            on_step=None if on_step is None else self._tell(on_step),
-        )
-        painted = to_picture(pixels)
-        if size is not None and size != SIDE:
-            painted = painted.resize((size, size), Image.Resampling.LANCZOS)
-        return Painting(
-            picture=painted,
-            seed=seed,
-            steps=self.preset.steps,
-            seconds=time.perf_counter() - begun,
-            model=self.preset.name,
-            size=painted.width,
-            understood=reading.understood,
-            ignored=reading.ignored,
-        )
-
-    def _tell(self, on_step: OnStep) -> Callable[[int, Tensor], None]:
-        def tell(number: int, guess: Tensor) -> None:
             # The linear half of the decoder costs 1 ms: blocky, and true in colour and shape.
-            band = self._pipeline.vae.synthesis(guess).clamp(-1, 1)
-            sheet = torch.ones(1, 3, SIDE, SIDE)
-            sheet[:, :, CROP[0] : CROP[1]] = band.cpu()
-            try:
-                on_step(Step(number, self.preset.steps, to_picture(sheet)))
-            except Cancelled as cancelled:
-                cancelled.steps = number
-                raise
-
-        return tell
+            on_step=lambda number, guess: run.tell(number, self._pipeline.vae.synthesis(guess)),
+        )
+        run.steps += self.preset.steps
+        return to_picture(pixels)
 
 
-def to_tensor(picture: Image.Image) -> Tensor:
-    """An RGB picture as (1, 3, h, w) in -1..1."""
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
+@dataclass
+class _Run:
+    """One request while it is painted, in one turn or several."""
+
+    reading: vocabulary.Reading
+    seed: int
+    preset: Preset
+    on_step: OnStep | None
+    turns: int = 1
+    steps: int = 0
+    begun: float = field(default_factory=time.perf_counter)
+
+    def tell(self, number: int, band: Tensor) -> None:
+        """A step of a turn is over: tell so, with a preview of (1, 3, 96, 128)."""
+        if self.on_step is None:
+            return
+        sheet = torch.ones(1, 3, SIDE, SIDE)
+        sheet[:, :, CROP[0] : CROP[1]] = band.clamp(-1, 1).cpu()
+        done = self.steps + number
+        try:
+            self.on_step(Step(done, self.turns * self.preset.steps, to_picture(sheet)))
+        except Cancelled as cancelled:
+            cancelled.steps = done
+            raise
+
+    def painting(self, picture: Image.Image) -> Painting:
+        return Painting(
+            picture=picture,
+            seed=self.seed,
+            steps=self.steps,
+            seconds=time.perf_counter() - self.begun,
+            model=self.preset.name,
+            size=picture.width,
+            understood=self.reading.understood,
+            ignored=self.reading.ignored,
+        )
+
+
+def to_tensor(picture: np.ndarray) -> Tensor:
+    """A picture (h, w, 3) uint8 as (1, 3, h, w) in -1..1."""
+    return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
 def to_picture(pixels: Tensor) -> Image.Image:

@@ -14,13 +14,14 @@ import numpy as np
 from dreamkicks.painter.blueprint import Blueprint, Lab
 from dreamkicks.painter.colour import to_lab, to_rgb
 from dreamkicks.painter.measure import Measured
+from dreamkicks.painter.region import area_of
 
 
 def recolour(picture: np.ndarray, seen: Measured, part: str, colour: Lab) -> np.ndarray:
     """The picture with one part in another colour; its texture (departures from the part's own colour) stays."""
     own = getattr(seen.blueprint, part)
     lab = to_lab(picture)
-    area = _area(seen, part).astype(np.float32)
+    area = area_of(seen, part).astype(np.float32)
     if part in ("upper", "accent"):  # only what has that colour: the rest of the upper keeps its own
         distance = np.linalg.norm((lab - own) * (0.6, 1, 1), axis=-1)
         area = area * np.clip(1.6 - distance / 22, 0, 1)
@@ -43,33 +44,11 @@ def turn_hue(picture: np.ndarray, blueprint: Blueprint, angle: float) -> tuple[n
     return to_rgb(lab), replace(blueprint, **turned, brand=None)
 
 
-def reshape_collar(picture: np.ndarray, seen: Measured, factor: float) -> np.ndarray:
-    """The upper made taller or lower by `factor`, fully at the heel and not at all at the toe."""
-    left, _, right, _ = seen.box
-    rows, columns = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]].astype(np.float32)
-    away = np.clip((columns - left) / (right - left), 0, 1)
-    strength = 1 + (factor - 1) * np.clip(1.5 - 1.8 * away, 0, 1)
-    base = np.float32(seen.sole_line)
-    source = np.where(rows < base, base - (base - rows) / strength, rows)
-    return _sample(picture, columns, source)
-
-
-def reshape_sole(picture: np.ndarray, seen: Measured, factor: float) -> np.ndarray:
-    """The sole made higher or lower by `factor`; the upper moves with it."""
-    bottom = seen.box[3]
-    rows, columns = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]].astype(np.float32)
-    tall = (bottom - seen.sole_line) * factor
-    line = bottom - tall
-    source = np.where(rows < line, rows - line + seen.sole_line, bottom - (bottom - rows) / factor)
-    source = np.where(rows >= bottom, rows, source)
-    return _sample(picture, columns, source)
-
-
 def smooth(picture: np.ndarray, seen: Measured) -> np.ndarray:
     """The upper without its texture."""
     lab = to_lab(picture)
     soft = cv2.bilateralFilter(cv2.medianBlur(picture, 5), 9, 60, 7)
-    area = _area(seen, "upper")[..., None]
+    area = area_of(seen, "upper")[..., None]
     lab = np.where(area, 0.75 * to_lab(soft) + 0.25 * np.asarray(seen.blueprint.upper), lab)
     return to_rgb(lab.astype(np.float32))
 
@@ -78,30 +57,5 @@ def roughen(picture: np.ndarray, seen: Measured, other: np.ndarray) -> np.ndarra
     """The upper with the texture of another shoe laid over it."""
     lab, texture = to_lab(picture), to_lab(other)
     grain = (texture - cv2.GaussianBlur(texture, (0, 0), 4)) * (seen.mask & (other.min(-1) < 240))[..., None]
-    area = _area(seen, "upper")[..., None]
+    area = area_of(seen, "upper")[..., None]
     return to_rgb((lab + area * grain * 1.2).astype(np.float32))
-
-
-def _area(seen: Measured, part: str) -> np.ndarray:
-    left, _, right, _ = seen.box
-    area = seen.mask.copy()
-    if part == "sole":
-        area[: seen.sole_line] = False
-        return area
-    area[seen.sole_line :] = False
-    if part == "toe":
-        area[:, : right - round(0.24 * (right - left))] = False
-    if part == "heel":
-        area[:, left + round(0.20 * (right - left)) :] = False
-    return area
-
-
-def _sample(picture: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    return cv2.remap(
-        picture,
-        columns,
-        rows.astype(np.float32),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=(255,) * 3,
-    )

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from dreamkicks import locations
-from dreamkicks.errors import PainterError, WeightsError
+from dreamkicks.errors import Cancelled, PainterError, WeightsError
 from dreamkicks.painter.builtin import BuiltinPainter
 from dreamkicks.painter.colour import to_lab
 from dreamkicks.painter.measure import Measured, measure
-from dreamkicks.painter.painter import Painter, Painting, open_painter
+from dreamkicks.painter.painter import Painter, Painting, Step, open_painter
 from dreamkicks.painter.presets import find_preset
 from dreamkicks.painter.vocabulary import colour_name, silhouette_name
 
@@ -58,6 +58,41 @@ def test_an_edit_of_a_colour_leaves_the_rest(painter: Painter) -> None:
     sole[: max(one.sole_line, two.sole_line) + 2] = False
     labs = [to_lab(np.asarray(painting.picture))[sole].mean(0) for painting in (before, after)]
     assert math.dist(*labs) < 15
+
+
+def test_several_parts_each_get_their_own_colour(painter: Painter) -> None:
+    before = painter.imagine("a grey low-top with a white sole", 5)
+    told: list[Step] = []
+    after = painter.edit(before.picture, "yellow heel, red toe and a black sole", 6, on_step=told.append)
+    was, now = seen(before).blueprint, seen(after).blueprint
+    assert was.heel and now.heel and was.toe and now.toe and now.sole
+    assert now.heel[2] > was.heel[2] + 10  # yellower
+    assert now.toe[1] > was.toe[1] + 20  # redder
+    assert now.sole[0] < 35
+    one = painter.preset.steps
+    assert after.steps == 3 * one and [step.number for step in told] == list(range(1, 3 * one + 1))
+    assert {step.total for step in told} == {3 * one}
+
+
+def test_a_cancel_in_a_later_turn_tells_all_steps_that_ran(painter: Painter) -> None:
+    before = painter.imagine("a grey low-top", 5).picture
+
+    def stop(step: Step) -> None:
+        if step.number == painter.preset.steps + 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled) as caught:
+        painter.edit(before, "red upper, black sole", 1, on_step=stop)
+    assert caught.value.steps == painter.preset.steps + 2
+
+
+def test_soles_grow_and_shrink(painter: Painter) -> None:
+    before = painter.imagine("a blue low-top with a white sole", 2)
+    was = seen(before)
+    for word, sign in (("chunkier sole", 1), ("thinner sole", -1)):
+        now = seen(painter.edit(before.picture, word, 3))
+        height = [one.box[3] - one.sole_line for one in (was, now)]
+        assert sign * (height[1] - height[0]) >= 2, (word, height)
 
 
 def test_strength_is_how_far_an_edit_moves(painter: Painter) -> None:

@@ -1,0 +1,144 @@
+"""Where an edit may act: a shape is bent before it is painted over, and what a colour does not name stays as it was.
+
+The painter repaints the whole picture, and every repainting drifts a little. As DiffEdit (Couairon et al. 2022, arXiv:2210.11427)
+does with a mask, the pixels that were not asked for come from the picture before; here the measured parts are the mask.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from dreamkicks.painter.blueprint import COLOURED_PARTS, Blueprint, Lab
+from dreamkicks.painter.colour import to_lab
+from dreamkicks.painter.measure import Measured
+
+_BORDER = 6
+"""Rows about the straight line between upper and sole, and columns about toe and heel, where a part's real border may lie."""
+_DRIFT = (10.0, 22.0)
+"""CIE76 differences in those rows: below the first it is drift, above the second the part really reaches here."""
+
+
+def bend(picture: np.ndarray, seen: Measured, asked: Blueprint) -> np.ndarray:
+    """The picture (h, w, 3) uint8 with its collar or sole stretched to the height that is asked for."""
+    own = seen.blueprint
+    width = seen.box[2] - seen.box[0]
+    if asked.sole_height is not None:
+        sole = (seen.box[3] - seen.sole_line) / width
+        return stretch_sole(picture, seen, float(np.clip(asked.sole_height / sole, 0.4, 2.5)))
+    if asked.height is not None and own.height is not None:
+        line = (seen.box[3] - seen.sole_line) / width
+        return stretch_collar(
+            picture, seen, float(np.clip((asked.height - line) / max(0.05, own.height - line), 0.5, 1.8))
+        )
+    return picture
+
+
+def one_by_one(asked: Blueprint) -> list[Blueprint]:
+    """An edit as edits that each ask for one thing: shapes first, then a colour at a time, an accent last.
+
+    Asked for together, two colours mix in the parts between them.
+    """
+    shapes = [
+        Blueprint(**{slot: value})
+        for slot in ("brand", "height", "pattern", "sole_height")
+        if (value := getattr(asked, slot)) is not None
+    ]
+    colours: dict[Lab, dict[str, Lab]] = {}
+    for part in ("upper", "sole", "toe", "heel", "accent"):
+        if (colour := getattr(asked, part)) is not None:
+            colours.setdefault(colour, {})[part] = colour
+    turns = [*shapes, *(Blueprint(**parts) for parts in colours.values())]  # type: ignore[arg-type]
+    return turns or [asked]
+
+
+def to_tell(asked: Blueprint) -> Blueprint:
+    """What the painter is told of an edit: not what bending does better, and an accent as what fills the place it gets."""
+    if asked.accent is not None and asked.upper is None:
+        asked = replace(asked, upper=asked.accent)
+    return replace(asked, sole_height=None)
+
+
+def stretch_collar(picture: np.ndarray, seen: Measured, factor: float) -> np.ndarray:
+    """The upper made taller or lower by `factor`, fully at the heel and not at all at the toe."""
+    left, _, right, _ = seen.box
+    rows, columns = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]].astype(np.float32)
+    away = np.clip((columns - left) / (right - left), 0, 1)
+    strength = 1 + (factor - 1) * np.clip(1.5 - 1.8 * away, 0, 1)
+    base = np.float32(seen.sole_line)
+    return _take_rows(picture, np.where(rows < base, base - (base - rows) / strength, rows))
+
+
+def stretch_sole(picture: np.ndarray, seen: Measured, factor: float) -> np.ndarray:
+    """The sole made higher or lower by `factor`; the upper moves with it."""
+    bottom = seen.box[3]
+    rows = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]][0].astype(np.float32)
+    line = bottom - (bottom - seen.sole_line) * factor
+    source = np.where(rows < line, rows - line + seen.sole_line, bottom - (bottom - rows) / factor)
+    return _take_rows(picture, np.where(rows >= bottom, rows, source))
+
+
+def keep_the_rest(before: np.ndarray, after: np.ndarray, seen: Measured, asked: Blueprint) -> np.ndarray:
+    """`after` (h, w, 3) uint8 in the parts that a colour was asked for, `before` elsewhere; all of `after` for other edits."""
+    named = [part for part in COLOURED_PARTS if getattr(asked, part) is not None]
+    if not named or any(value is not None for value in (asked.height, asked.sole_height, asked.pattern, asked.brand)):
+        return after
+    inside = np.zeros(seen.mask.shape, bool)
+    for part in named:
+        inside |= stripes_of(seen) if part == "accent" else area_of(seen, part)
+    change = np.linalg.norm(to_lab(before) - to_lab(after), axis=-1)
+    low, high = _DRIFT
+    reached = _soft(np.clip((change - low) / (high - low), 0, 1), 1.5)
+    # A part may reach further than it was measured; stripes are where we put them.
+    further = inside if named == ["accent"] else _grown(inside, _BORDER)
+    sure, possible = _soft(_grown(inside, 1), 0.7), _soft(further, 2.0)
+    share = np.maximum(sure, np.minimum(reached, possible))[..., None]
+    return (before + share * (after.astype(np.float32) - before)).round().astype(np.uint8)
+
+
+def area_of(seen: Measured, part: str) -> np.ndarray:
+    """The measured part as a mask (h, w); an accent may be anywhere on the upper."""
+    left, _, right, _ = seen.box
+    area = seen.mask.copy()
+    if part == "sole":
+        area[: seen.sole_line] = False
+        return area
+    area[seen.sole_line :] = False
+    if part == "toe":
+        area[:, : right - round(0.24 * (right - left))] = False
+    if part == "heel":
+        area[:, left + round(0.20 * (right - left)) :] = False
+    return area
+
+
+def stripes_of(seen: Measured) -> np.ndarray:
+    """Two slanted stripes on the side of the upper, as a mask (h, w): where an accent goes."""
+    left, top, right, _ = seen.box
+    rows, columns = np.mgrid[0 : seen.mask.shape[0], 0 : seen.mask.shape[1]]
+    across = (columns - left + 0.5 * (rows - seen.sole_line)) / (right - left)
+    low = rows > top + 0.25 * (seen.sole_line - top)
+    striped: np.ndarray = (abs(across - 0.42) < 0.035) | (abs(across - 0.54) < 0.035)
+    return area_of(seen, "upper") & low & striped
+
+
+def _take_rows(picture: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Each pixel from row `rows` (h, w) of its own column, between rows by halves; paper from beyond the edge."""
+    padded = np.pad(picture.astype(np.float32), ((1, 2), (0, 0), (0, 0)), constant_values=255)
+    place = np.clip(rows + 1, 0, len(picture) + 1)
+    first = np.floor(place).astype(int)
+    share = (place - first)[..., None]
+    columns = np.arange(picture.shape[1])[None]
+    mixed = (1 - share) * padded[first, columns] + share * padded[first + 1, columns]
+    return np.asarray(mixed.round().astype(np.uint8))
+
+
+def _soft(share: np.ndarray, radius: float) -> np.ndarray:
+    """Shares (h, w) in 0..1, blurred."""
+    grey = Image.fromarray((share * 255).round().astype(np.uint8))
+    return np.asarray(grey.filter(ImageFilter.GaussianBlur(radius)), np.float32) / 255
+
+
+def _grown(area: np.ndarray, by: int) -> np.ndarray:
+    return np.asarray(Image.fromarray(area.astype(np.uint8)).filter(ImageFilter.MaxFilter(2 * by + 1))) > 0

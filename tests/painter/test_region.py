@@ -1,0 +1,83 @@
+"""Where an edit acts, on drawn shoes and with a painting that is all one colour."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dreamkicks.painter.blueprint import COLOURED_PARTS, Blueprint, Lab
+from dreamkicks.painter.framing import frame
+from dreamkicks.painter.measure import Measured, measure
+from dreamkicks.painter.region import area_of, bend, keep_the_rest, one_by_one, stripes_of
+from tests.drawing import sneaker
+
+RED: Lab = (50.0, 70.0, 50.0)
+BLUE: Lab = (40.0, 20.0, -60.0)
+
+
+@pytest.fixture
+def shoe() -> np.ndarray:
+    return np.asarray(frame(sneaker("#2c8a4b", sole="#8a5a2b")))
+
+
+@pytest.fixture
+def seen(shoe: np.ndarray) -> Measured:
+    found = measure(shoe)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("part", ["upper", "sole", "toe", "heel", "accent"])
+def test_a_colour_changes_its_part_and_nothing_far_from_it(shoe: np.ndarray, seen: Measured, part: str) -> None:
+    painted = np.full_like(shoe, (200, 0, 200))
+    kept = keep_the_rest(shoe, painted, seen, Blueprint(**{part: RED}))
+    changed = np.abs(kept.astype(int) - shoe).sum(-1) > 30
+    area = stripes_of(seen) if part == "accent" else area_of(seen, part)
+    assert changed[area].mean() > 0.95
+    rows, columns = np.nonzero(area)
+    assert not changed[: max(0, rows.min() - 12)].any() and not changed[rows.max() + 13 :].any()
+    assert not changed[:, : max(0, columns.min() - 12)].any() and not changed[:, columns.max() + 13 :].any()
+
+
+def test_drift_is_taken_back(shoe: np.ndarray, seen: Measured) -> None:
+    drifted = np.clip(shoe.astype(int) + 6, 0, 255).astype(np.uint8)
+    kept = keep_the_rest(shoe, drifted, seen, Blueprint(sole=RED))
+    away = seen.mask.copy()
+    away[seen.sole_line - 4 :] = False
+    assert np.array_equal(kept[away], shoe[away])
+
+
+@pytest.mark.parametrize("asked", [Blueprint(height=0.6), Blueprint(upper=RED, pattern=0.9), Blueprint()])
+def test_a_shape_may_change_all(shoe: np.ndarray, seen: Measured, asked: Blueprint) -> None:
+    painted = np.full_like(shoe, 7)
+    assert np.array_equal(keep_the_rest(shoe, painted, seen, asked), painted)
+
+
+@pytest.mark.parametrize("height", [0.06, 0.17, 0.22])
+def test_soles_are_bent_to_the_height_asked_for(shoe: np.ndarray, seen: Measured, height: float) -> None:
+    bent = measure(bend(shoe, seen, Blueprint(sole_height=height)))
+    assert bent is not None and bent.blueprint.sole_height == pytest.approx(height, abs=0.025)
+    assert bent.box[3] == pytest.approx(seen.box[3], abs=1)
+
+
+@pytest.mark.parametrize("height", [0.4, 0.6, 0.68])
+def test_collars_too(shoe: np.ndarray, seen: Measured, height: float) -> None:
+    bent = measure(bend(shoe, seen, Blueprint(height=height)))
+    assert bent is not None and bent.blueprint.height == pytest.approx(height, abs=0.05)
+
+
+def test_colours_leave_the_shape(shoe: np.ndarray, seen: Measured) -> None:
+    assert np.array_equal(bend(shoe, seen, Blueprint(upper=RED, sole=BLUE)), shoe)
+
+
+def test_one_thing_at_a_time() -> None:
+    asked = Blueprint(upper=RED, sole=BLUE, toe=RED, accent=BLUE, height=0.6, sole_height=0.2)
+    assert one_by_one(asked) == [
+        Blueprint(height=0.6),
+        Blueprint(sole_height=0.2),
+        Blueprint(upper=RED, toe=RED),
+        Blueprint(sole=BLUE, accent=BLUE),
+    ]
+    everything = Blueprint(**dict.fromkeys(COLOURED_PARTS, RED))
+    assert one_by_one(everything) == [everything]
+    assert one_by_one(Blueprint()) == [Blueprint()]
