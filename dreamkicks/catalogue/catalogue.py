@@ -11,7 +11,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
@@ -21,10 +21,12 @@ import numpy as np
 from PIL import Image
 
 from dreamkicks import files, locations, pictures
-from dreamkicks.catalogue import database, vectors
+from dreamkicks.catalogue import database, shoes, vectors
+from dreamkicks.catalogue.likeness import same_picture, signature
 from dreamkicks.catalogue.photos import keep_photo, photo_path
 from dreamkicks.catalogue.product import Filters, Finding, Product
 from dreamkicks.errors import CatalogueBusy, CatalogueError, PictureError
+from dreamkicks.stores.names import style_of
 from dreamkicks.text import clean
 
 _BATCH = 64
@@ -54,6 +56,8 @@ class Listing:
     price: Decimal | None = None
     currency: str | None = None
     url: str | None = None
+    style: str | None = None
+    """The maker's style code; looked for in the title where there is none."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ class Catalogue:
     # ---------------------------------------------------------------- finding
 
     def search(self, vector: np.ndarray, encoder: str, k: int = 10, filters: Filters | None = None) -> list[Finding]:
-        """The k nearest products to a unit vector (dim,) made by the encoder of that identity; all k when so many fit.
+        """The k nearest shoes to a unit vector (dim,) made by the encoder of that identity; all k when so many fit.
 
         Raises CatalogueError when the index was made by another encoder; `index` mends that.
         """
@@ -121,22 +125,26 @@ class Catalogue:
             raise CatalogueError(
                 "The catalogue was indexed by another encoder. Run dreamkicks catalog verify --repair."
             )
-        allowed = self._allowed(filters) if filters else None
+        fitting = self._fitting(filters) if filters else None
+        allowed = None if fitting is None else np.fromiter(fitting, np.int64, len(fitting))
         count = 4 * k
         while True:
             hits = loaded.search(vector, count, allowed)
             owners = self._owners([photo for photo, _ in hits])
-            best: dict[int, tuple[float, int]] = {}
+            best: dict[int, tuple[float, int, int]] = {}
             for photo, score in hits:
                 if photo in owners:
-                    best.setdefault(owners[photo], (score, photo))
+                    product, shoe = owners[photo]
+                    best.setdefault(shoe, (score, product, photo))
             if len(best) >= k or len(hits) < count:
                 break
             count *= 4
-        return [
-            Finding(rank, score, self.product(product, photo))
-            for rank, (product, (score, photo)) in enumerate(list(best.items())[:k], start=1)
-        ]
+        products = None if fitting is None else set(fitting.values())
+        found = []
+        for rank, (score, product, photo) in enumerate(list(best.values())[:k], start=1):
+            first, *also = self._offers(self.product(product, photo), products)
+            found.append(Finding(rank, score, first, also=tuple(also)))
+        return found
 
     def check_filters(self, filters: Filters) -> None:
         """Raises CatalogueError for a brand or store that no product has, naming those there are."""
@@ -184,56 +192,74 @@ class Catalogue:
         except sqlite3.DatabaseError as error:
             raise database.unusable(self.folder, error) from error
 
-    def knows(self, source: str) -> bool:
-        """Whether a picture with that pictures.digest is kept already, and its file is still there."""
-        rows = self._ask("SELECT hash FROM photo WHERE source = ?", (source,))
-        return any(photo_path(self.folder, row["hash"]).is_file() for row in rows)
+    def knows(self, picture: Image.Image, listing: Listing) -> bool:
+        """Whether its product has that picture, in this file or another; without an address, whether any product has it.
 
-    def holds(self, digest: str) -> bool:
-        """Whether a photo's file with that SHA-256 is kept, as an export holds it."""
-        return photo_path(self.folder, digest).is_file() and bool(
-            self._ask("SELECT 1 FROM photo WHERE hash = ?", (digest,))
+        Call it inside `writing`.
+        """
+        source = pictures.digest(picture)
+        if web_address(listing.url) is None:
+            rows = self._ask("SELECT hash FROM photo WHERE source = ?", (source,))
+            return any(photo_path(self.folder, row["hash"]).is_file() for row in rows)
+        with self.transaction() as base:
+            row = base.execute("SELECT id FROM product WHERE store = ? AND key = ?", _key(listing, source)).fetchone()
+            return row is not None and self._shows(base, row["id"], signature(picture))
+
+    def holds(self, digest: str, listing: Listing) -> bool:
+        """The same for a photo's file with that SHA-256, as an export holds it."""
+        rows = self._ask("SELECT store, key FROM photo JOIN product ON product.id = product WHERE hash = ?", (digest,))
+        addressed = web_address(listing.url) is not None
+        return photo_path(self.folder, digest).is_file() and any(
+            not addressed or tuple(row) == _key(listing, digest) for row in rows
         )
 
     def keep(self, picture: Image.Image, listing: Listing) -> int:
         """Keep a product with its photo, or one more photo of a product (same store and url); returns the product's id.
 
-        Call it inside `writing`, and `index` afterwards. The product is durable when this returns.
+        A picture that the product has in another file adds no photo. Call it inside `writing`, and `index` afterwards. The
+        product is durable when this returns.
         """
-        source = pictures.digest(picture)
-        hash_of_file = keep_photo(self.folder, picture)
-        url, store = web_address(listing.url), clean(listing.store, 60) or MINE
+        source, seen = pictures.digest(picture), signature(picture)
+        store, key = _key(listing, source)
+        url = web_address(listing.url)
         currency = (listing.currency or "").strip().upper()
         with self.transaction() as transaction:
             transaction.execute(
-                "INSERT INTO product (store, key, brand, title, price, currency, url) VALUES (?, ?, ?, ?, ?, ?, ?) "
+                "INSERT INTO product (store, key, brand, title, price, currency, url, style) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (store, key) DO UPDATE SET brand = excluded.brand, title = excluded.title, "
-                "price = excluded.price, currency = excluded.currency, url = excluded.url, available = 1",
+                "price = excluded.price, currency = excluded.currency, url = excluded.url, style = excluded.style, "
+                "available = 1",
                 (
                     store,
-                    url or source,
+                    key,
                     clean(listing.brand, 60) or "Unknown",
                     clean(listing.title) or "Untitled",
                     None if listing.price is None else str(listing.price),
                     currency if re.fullmatch("[A-Z]{3}", currency) else None,
                     url,
+                    style_of(listing.style, listing.title),
                 ),
             )
             (number,) = transaction.execute(
-                "SELECT id FROM product WHERE store = ? AND key = ?", (store, url or source)
+                "SELECT id FROM product WHERE store = ? AND key = ?", (store, key)
             ).fetchone()
-            transaction.execute(
-                "INSERT INTO photo (product, source, hash) VALUES (?, ?, ?) "
-                "ON CONFLICT (product, source) DO UPDATE SET hash = excluded.hash",
-                (number, source, hash_of_file),
-            )
+            if not self._shows(transaction, number, seen):
+                transaction.execute(
+                    "INSERT INTO photo (product, source, hash, signature) VALUES (?, ?, ?, ?) "
+                    "ON CONFLICT (product, source) DO UPDATE SET hash = excluded.hash, signature = excluded.signature",
+                    (number, source, keep_photo(self.folder, picture), seen),
+                )
         return int(number)
 
     def index(self, encoder: PictureEncoder, on_progress: OnProgress | None = None) -> int:
         """Bring the vectors in step with the photos: encode what is new, drop what is gone, all anew for another encoder.
 
+        Products that are the same shoe are joined. Call it inside `writing`.
+
         Returns how many photos were encoded. Photos that can't be read are left out; `verify` names them.
         """
+        with self.transaction() as base:
+            shoes.join(base, self.folder)
         loaded = self._load_or_none()
         wanted = {row["id"]: row["hash"] for row in self._ask("SELECT id, hash FROM photo ORDER BY id")}
         keys, rows = [np.zeros(0, np.int64)], [np.zeros((0, encoder.dim), np.float32)]
@@ -335,7 +361,23 @@ class Catalogue:
         except vectors.VectorsDamaged:
             return None
 
-    def _allowed(self, filters: Filters) -> np.ndarray | None:
+    def _shows(self, base: sqlite3.Connection, product: int, seen: bytes) -> bool:
+        """Whether a photo of the product has that signature, or nearly, and its file is there."""
+        photos = shoes.photos_of(base, self.folder, product)
+        there = [row["signature"] for row in photos if photo_path(self.folder, row["hash"]).is_file()]
+        return bool(there) and bool(same_picture(seen, there).any())
+
+    def _offers(self, product: Product, fitting: set[int] | None) -> list[Product]:
+        """The offers of that product's shoe, those that can be bought first, then by price; all with its photo."""
+        rows = self._ask(
+            "SELECT *, '' AS hash FROM product WHERE shoe = (SELECT shoe FROM product WHERE id = ?1) AND id <> ?1",
+            (product.id,),
+        )
+        others = [_product(self.folder, row) for row in rows if fitting is None or row["id"] in fitting]
+        return sorted([product, *(replace(other, photo=product.photo) for other in others)], key=_order)
+
+    def _fitting(self, filters: Filters) -> dict[int, int] | None:
+        """The photos that filters let through, each with its product; None for all."""
         conditions, values = [], []
         for column, value in (("brand", filters.brand), ("store", filters.store)):
             if value is not None:
@@ -348,22 +390,27 @@ class Catalogue:
         if not conditions:
             return None
         rows = self._ask(
-            "SELECT photo.id, price FROM photo JOIN product ON product.id = photo.product WHERE "
+            "SELECT photo.id, product, price FROM photo JOIN product ON product.id = photo.product WHERE "
             + " AND ".join(conditions),
             tuple(values),
         )
         most = filters.max_price
-        return np.array([row["id"] for row in rows if most is None or Decimal(row["price"]) <= most], np.int64)
+        return {row["id"]: row["product"] for row in rows if most is None or Decimal(row["price"]) <= most}
 
-    def _owners(self, photos: list[int]) -> dict[int, int]:
+    def _owners(self, photos: list[int]) -> dict[int, tuple[int, int]]:
+        """Of photos: the product, and what all products that are its shoe have in common."""
         owners = {}
         for start in range(0, len(photos), 500):
             part = photos[start : start + 500]
             marks = ", ".join("?" * len(part))
             owners.update(
                 {
-                    row["id"]: row["product"]
-                    for row in self._ask(f"SELECT id, product FROM photo WHERE id IN ({marks})", tuple(part))
+                    row["id"]: (row["product"], row["shoe"])
+                    for row in self._ask(
+                        "SELECT photo.id, product, coalesce(shoe, product) AS shoe FROM photo "
+                        f"JOIN product ON product.id = product WHERE photo.id IN ({marks})",
+                        tuple(part),
+                    )
                 }
             )
         return owners
@@ -374,6 +421,11 @@ class Catalogue:
                 return self._connection.execute(query, values).fetchall()
         except sqlite3.DatabaseError as error:
             raise database.unusable(self.folder, error) from error
+
+
+def _key(listing: Listing, otherwise: str) -> tuple[str, str]:
+    """The store of a listing, and what tells its product from the others there."""
+    return clean(listing.store, 60) or MINE, web_address(listing.url) or otherwise
 
 
 def _product(folder: Path, row: sqlite3.Row) -> Product:
@@ -387,7 +439,14 @@ def _product(folder: Path, row: sqlite3.Row) -> Product:
         store=row["store"],
         photo=photo_path(folder, row["hash"]),
         available=bool(row["available"]),
+        style=row["style"],
     )
+
+
+def _order(offer: Product) -> tuple[bool, bool, str, Decimal, str, int]:
+    # Nobody here knows rates of exchange, so prices in several currencies stand by currency.
+    price = Decimal() if offer.price is None else offer.price
+    return not offer.available, offer.price is None, offer.currency or "", price, offer.store, offer.id
 
 
 def _size(folder: Path) -> int:

@@ -22,7 +22,7 @@ from dreamkicks.files import replacing
 from dreamkicks.text import clean
 
 TABLE = "products.csv"
-COLUMNS = ("file", "brand", "title", "price", "currency", "url", "store")
+COLUMNS = ("file", "brand", "title", "price", "currency", "url", "store", "style")
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
 _MOST_TABLE_BYTES = 50_000_000
 _MOST_ROWS = 500_000
@@ -92,7 +92,7 @@ def export_products(catalogue: Catalogue, file: Path) -> int:
                 names.add(name)
                 archive.writestr(zipfile.ZipInfo(name), product.photo.read_bytes())
             row = {"file": name, "price": "" if product.price is None else str(product.price)}
-            row |= {column: getattr(product, column) or "" for column in ("brand", "title", "currency", "url", "store")}
+            row |= {column: getattr(product, column) or "" for column in COLUMNS if column not in row}
             writer.writerow(row)
             count += 1
         archive.writestr(zipfile.ZipInfo(TABLE), table.getvalue())
@@ -100,37 +100,44 @@ def export_products(catalogue: Catalogue, file: Path) -> int:
 
 
 def _take(catalogue: Catalogue, item: _Item, report: ImportReport) -> None:
+    listing, problem = _listing(item)
     try:
         data = item.read()
-        if isinstance(data, bytes) and catalogue.holds(hashlib.sha256(data).hexdigest()):
+        if isinstance(data, bytes) and catalogue.holds(hashlib.sha256(data).hexdigest(), listing):
             report.skipped += 1
             return
         picture = pictures.load(data, name=item.name)
     except PictureError as error:
         report.failed.append((item.name, str(error).removeprefix(f"{item.name} ")))
         return
-    if catalogue.knows(pictures.digest(picture)):
+    if catalogue.knows(picture, listing):
         report.skipped += 1
         return
-    price, currency = None, item.row.get("currency") or None
+    if problem:
+        report.failed.append((item.name, problem))
+    catalogue.keep(picture, listing)
+    report.added += 1
+
+
+def _listing(item: _Item) -> tuple[Listing, str | None]:
+    """What a row lists, and what is wrong with its price."""
+    price, problem = None, None
     if text := (item.row.get("price") or "").strip():
         try:
             price = parse_price(text)
         except ValueError as error:
-            report.failed.append((item.name, f"{error}; imported without a price"))
+            problem = f"{error}; imported without a price"
     stem = re.sub(r"[_\-.]+", " ", Path(item.name).stem)
-    catalogue.keep(
-        picture,
-        Listing(
-            brand=item.row.get("brand", ""),
-            title=item.row.get("title") or stem,
-            store=item.row.get("store", ""),
-            price=price,
-            currency=currency if price is not None else None,
-            url=item.row.get("url"),
-        ),
+    listing = Listing(
+        brand=item.row.get("brand", ""),
+        title=item.row.get("title") or stem,
+        store=item.row.get("store", ""),
+        price=price,
+        currency=item.row.get("currency") if price is not None else None,
+        url=item.row.get("url"),
+        style=item.row.get("style"),
     )
-    report.added += 1
+    return listing, problem
 
 
 def parse_price(text: str) -> Decimal:

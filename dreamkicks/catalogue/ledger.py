@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from dreamkicks.catalogue import shoes
 from dreamkicks.catalogue.catalogue import Catalogue, web_address
 from dreamkicks.stores.store import Offer
 
@@ -22,11 +23,12 @@ class Known:
 
 @dataclass(frozen=True)
 class Photo:
-    """A kept photo: where it came from, the hash of its pixels, and that of its file."""
+    """A kept photo: where it came from, the hash of its pixels, that of its file, and what it is compared by."""
 
     address: str
     source: str
     hash: str
+    signature: bytes
 
 
 class Ledger:
@@ -51,6 +53,13 @@ class Ledger:
                 (store, key),
             ).fetchall()
         return {row[0] for row in rows}
+
+    def photos(self, store: str, key: str) -> list[Photo]:
+        """The photos that a product has. Call it inside `catalogue.writing`."""
+        with self._catalogue.transaction() as base:
+            row = base.execute("SELECT id FROM product WHERE store = ? AND key = ?", (store, key)).fetchone()
+            rows = shoes.photos_of(base, self._catalogue.folder, row["id"]) if row else []
+        return [Photo(row["address"] or "", row["source"], row["hash"], row["signature"]) for row in rows]
 
     def note(self, store: str, key: str, known: Known) -> None:
         """Remember how an address was found; its product stays as it is."""
@@ -82,9 +91,9 @@ class Ledger:
                 ),
             ).fetchone()
             base.executemany(
-                "INSERT INTO photo (product, source, hash, address) VALUES (?, ?, ?, ?) "
+                "INSERT INTO photo (product, source, hash, address, signature) VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT (product, source) DO UPDATE SET address = excluded.address",
-                [(number, photo.source, photo.hash, photo.address) for photo in photos],
+                [(number, photo.source, photo.hash, photo.address, photo.signature) for photo in photos],
             )
             # Photos that the shop took away go, unless none would be left.
             shown = json.dumps(offer.pictures)

@@ -10,12 +10,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dreamkicks import pictures
 from dreamkicks.catalogue.catalogue import Catalogue, OnProgress, PictureEncoder
 from dreamkicks.catalogue.ledger import Known, Ledger, Photo
+from dreamkicks.catalogue.likeness import same_picture, signature
 from dreamkicks.catalogue.photos import keep_photo
 from dreamkicks.errors import FetchFailed, NotAllowed, PictureError, StoreError
 from dreamkicks.stores import pages, shopify
@@ -209,7 +210,8 @@ class _Visit:
 
     def _photos(self, offer: Offer) -> tuple[list[Photo], bool]:
         """The photos of an offer that are not kept yet; and whether all were had that can be."""
-        kept, whole = [], True
+        kept: list[Photo] = []
+        whole = True
         have = self._ledger.addresses(self._store.name, offer.url)
         for address in offer.pictures[:PICTURES]:
             if address in have:
@@ -218,7 +220,14 @@ class _Visit:
                 data = self._fetcher.get(self._store, address, PICTURE)
                 with _decoding:
                     picture = pictures.load(data, name="the picture")
-                    kept.append(Photo(address, pictures.digest(picture), keep_photo(self._catalogue.folder, picture)))
+                    seen = signature(picture)
+                    known = [*kept, *self._ledger.photos(self._store.name, offer.url)]
+                    same = same_picture(seen, [photo.signature for photo in known])
+                    if same.any():  # another file of a photo that is there: that photo now comes from this address
+                        kept.append(replace(known[int(same.argmax())], address=address))
+                    else:
+                        hash_of_file = keep_photo(self._catalogue.folder, picture)
+                        kept.append(Photo(address, pictures.digest(picture), hash_of_file, seen))
             except (FetchFailed, NotAllowed, PictureError) as error:
                 self._report.fail(address, error)
                 whole = whole and _lasts(error)

@@ -93,7 +93,8 @@ def import_(
         Path, typer.Argument(help="A folder of pictures, a CSV beside its pictures, or an exported .zip.")
     ],
     csv: Annotated[
-        Path | None, typer.Option(help="A table for the folder: file, brand, title, price, currency, url, store.")
+        Path | None,
+        typer.Option(help="A table for the folder: file, brand, title, price, currency, url, store, style."),
     ] = None,
     as_json: _Json = False,
 ) -> None:

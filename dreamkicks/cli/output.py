@@ -86,9 +86,12 @@ def findings(found: Sequence[Finding]) -> None:
     for finding in found:
         product = finding.product
         concept = product.store == CONCEPTS
-        price = "concept" if concept else "" if product.price is None else f"{product.price} {product.currency or ''}"
+        price = "concept" if concept else product.price_tag
         where = "not for sale" if concept else product.url or product.store
         rows.append([str(finding.rank), f"{finding.score:.3f}", product.brand, product.title, price, where])
+        for offer in finding.also:
+            sold_out = "" if offer.available else ", sold out"
+            rows.append(["", "", "", f"also at {offer.store}{sold_out}", offer.price_tag, offer.url or offer.store])
     table(["#", "score", "brand", "title", "price", "where"], rows)
 
 

@@ -63,8 +63,9 @@ def _card(finding: Finding) -> str:
     title = text(product.title)
     if product.url and product.url.startswith(("https://", "http://")):
         title = f'<a rel="noopener noreferrer" href="{escape(product.url, quote=True)}">{title}</a>'
-    price = "" if product.price is None else f"{product.price} {text(product.currency or '')} · "
+    price = "" if product.price is None else f"{text(product.price_tag)} · "
+    also = "".join(f"<br>also at {text(offer.asked)}" for offer in finding.also)
     return (
         f"<article>{photo(product.photo)}<div>{finding.rank}. {title}<small>{text(product.brand)} · {price}{text(product.store)} · "
-        f"{finding.score:.2f}</small></div></article>"
+        f"{finding.score:.2f}{also}</small></div></article>"
     )

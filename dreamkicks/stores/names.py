@@ -17,11 +17,19 @@ _STYLES = re.compile(
     r"[A-Z]{2}\d{4}[- ]\d{3}"  # Nike, Jordan: DD1391-100
     r"|\d{6}[-_ ]\d{2,3}"  # Nike, Jordan before 2017: 654275-305; Puma: 374915-01
     r"|\d{4}[A-Z]\d{3}[- .]\d{3}"  # Asics: 1201A019-107
-    r"|VN[0-9A-Z]{6,10}"  # Vans: VN000D3HY28
+    r"|VN[0-9A-Z]{9,10}"  # Vans: VN000D3HY28
     r"|[A-Z]{2}\d{4}"  # Adidas: GX9735
+    r"|[A-Z]\d{5}"  # Adidas before: S79208
     r"|[A-Z]{1,2}\d{3,4}[A-Z]{2,3}\d?"  # New Balance: M990GL6, U9060ECA
     r"|\d{6}C"  # Converse: 162050C
     r")(?![A-Za-z0-9])"
+)
+_NO_STYLES = re.compile(
+    r"(?:SS|FW|AW|SP|SU|FA|HO)20\d\d"  # a season
+    r"|VN[0-9A-Z]{,8}"  # a model of Vans in all its colours
+    r"|(?:EU|US|UK|FR|CM|MM)\d.*"  # a size
+    r"|(?:RS|RM|KR|NT|HK)\d{4}|[A-Z]{1,2}\d{3,4}(?:EUR|USD|GBP|INR)"  # a price
+    r"|(?:19|20)\d\d(?:0[1-9]|1[0-2])[-_ ](?:0[1-9]|[12]\d|3[01])"  # a date
 )
 
 
@@ -37,22 +45,27 @@ def brand_of(said: object, title: str, shop: str = "") -> str:
     A shop that names itself, or nobody, as the maker is not believed: then a known brand that begins the title is the one.
     """
     brand = clean(title_of(said), 60)
-    if known := _aliases().get(_plain(brand)):
+    if known := _aliases().get(plain(brand)):
         return known
-    if not brand or _plain(brand) in (_plain(shop), "unknown", "na", "none", "default", "other"):
+    if not brand or plain(brand) in (plain(shop), "unknown", "na", "none", "default", "other"):
         words = title.split()
         for count in range(min(4, len(words)), 0, -1):
-            if known := _aliases().get(_plain(" ".join(words[:count]))):
+            if known := _aliases().get(plain(" ".join(words[:count]))):
                 return known
         return UNKNOWN
     return brand
 
 
 def style_of(*said: object) -> str | None:
-    """The maker's style code in the first text that has one, as GX9735, DD1391-100 or 654275-305."""
+    """The maker's style code in the first text that has one, as GX9735, DD1391-100 or 654275-305.
+
+    Seasons, models, sizes, prices and dates that look like one are none.
+    """
     for text in said:
-        if isinstance(text, str) and (found := _STYLES.search(text[:500].upper())):
-            return re.sub(r"[ _.]", "-", found[1])
+        if isinstance(text, str):
+            for found in _STYLES.finditer(text[:500].upper()):
+                if not _NO_STYLES.fullmatch(found[1]):
+                    return re.sub(r"[ _.]", "-", found[1])
     return None
 
 
@@ -62,9 +75,10 @@ def _aliases() -> dict[str, str]:
     known: dict[str, str] = {}
     for brand, aliases in table.items():
         for alias in (brand, *aliases):
-            known.setdefault(_plain(alias), brand)
+            known.setdefault(plain(alias), brand)
     return known
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A name as names are compared: without case, spaces and punctuation."""
     return "".join(character for character in name.casefold() if character.isalnum())

@@ -454,3 +454,35 @@ def test_a_disk_that_fills_up_while_importing(catalogue: Catalogue, folder: Path
     bring_in(catalogue, folder)
     assert catalogue.stats().products == 5 and catalogue.verify() == []
     assert not list(catalogue.folder.rglob("*.part"))
+
+
+# -------------------------------------------------------------------- the same shoe
+
+
+def test_offers_of_two_stores_by_one_picture_both_come_in_and_survive_an_export(
+    catalogue: Catalogue, folder: Path, tmp_path: Path
+) -> None:
+    rows = [
+        {"file": "nike_air-0.png", "brand": "Nike", "title": title, "store": store, "style": "DD1391-100", "price": "9",
+         "url": f"https://{store}.example/1"}
+        for store, title in (("north", "Dunk"), ("south", "Dunk Low"))
+    ]  # fmt: skip
+    rows.append(rows[0] | {"file": "nike_air-1.png", "price": "much"})
+    source = table(folder / "offers.csv", *rows)
+    assert (bring_in(catalogue, source).added, bring_in(catalogue, source).skipped) == (3, 3)
+    assert export_products(catalogue, tmp_path / "all.zip") == 2
+    other = Catalogue(tmp_path / "other")
+    assert [bring_in(other, tmp_path / "all.zip").added, bring_in(other, tmp_path / "all.zip").skipped] == [2, 2]
+    (found,) = other.search(ENCODER.pictures([patchwork(0)])[0], ENCODER.identity, 5)
+    assert {found.product.store, found.also[0].store} == {"north", "south"}
+    assert found.product.style == "DD1391-100"
+    other.close()
+
+
+def test_another_file_of_a_picture_is_no_second_photo(catalogue: Catalogue, folder: Path) -> None:
+    (folder / "again.jpg").write_bytes(encoded(patchwork(0).resize((64, 64)), "JPEG", quality=70))
+    rows = [
+        {"file": name, "title": "Dunk", "url": "https://north.example/1"} for name in ("nike_air-0.png", "again.jpg")
+    ]
+    report = bring_in(catalogue, table(folder / "offers.csv", *rows))
+    assert (report.added, report.skipped, catalogue.stats().photos) == (1, 1, 1)

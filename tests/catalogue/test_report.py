@@ -52,7 +52,8 @@ def offer(
     """A product as a refresh keeps it, so many days before NOW, with photos drawn from seeds; returns its address."""
     url = f"https://{store}.example/{name}"
     kept = [
-        Photo(f"{url}/{seed}", f"pixels of {seed}", keep_photo(catalogue.folder, patchwork(seed))) for seed in photos
+        Photo(f"{url}/{seed}", f"pixels of {seed}", keep_photo(catalogue.folder, patchwork(seed)), bytes([seed] * 200))
+        for seed in photos
     ]
     amount = None if price is None else Decimal(price)
     pictures = tuple(one.address for one in kept)

@@ -236,3 +236,22 @@ def test_doctor(run: Run) -> None:
 def test_bench(run: Run) -> None:
     parts = [one["part"] for one in run("bench", "-n", "1", "--json").objects]
     assert parts == ["picture", "edit", "brand", "search by picture", "search by words"]
+
+
+def test_the_same_shoe_at_two_stores_is_one_result_with_both_offers(shop: Run) -> None:
+    with open("offers.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "brand", "title", "price", "currency", "url", "store", "style"])
+        for store, price in (("north", "120"), ("south", "99")):
+            place = shoe("red" if store == "north" else "orange", Path(f"{store}.png"))
+            writer.writerow([place, "Nike", "Dunk", price, "EUR", f"https://{store}.example/1", store, "DD1391-100"])
+    shop("catalog", "import", "offers.csv")
+    (one,) = [one for one in shop("search", "north.png", "--json").objects if one["product"]["title"] == "Dunk"]
+    assert (one["product"]["store"], one["product"]["price"]) == ("south", "99")
+    assert one["offers"] == [
+        {"store": "south", "price": "99", "currency": "EUR", "url": "https://south.example/1", "available": True},
+        {"store": "north", "price": "120", "currency": "EUR", "url": "https://north.example/1", "available": True},
+    ]
+    lines = [" ".join(line.split()) for line in shop("search", "north.png", "--brand", "Nike").out.splitlines()]
+    assert lines[1].endswith("Nike Dunk 99 EUR https://south.example/1")
+    assert lines[2] == "also at north 120 EUR https://north.example/1"

@@ -95,6 +95,12 @@ def test_foreign_text_stays_text(tmp_path: Path, hostile: str) -> None:
         assert page.text.count(hostile) >= 5  # every word of it is there to be read
 
 
+def test_the_offers_of_other_stores_are_told(tmp_path: Path) -> None:
+    other = product(tmp_path, store="<b>footshop", price=Decimal("131"), currency="EUR")
+    write_report(tmp_path / "report.html", "x", [story([Finding(1, 0.5, product(tmp_path), also=(other,))])])
+    assert "also at <b>footshop 131 EUR" in read(tmp_path / "report.html").text
+
+
 def test_only_addresses_of_the_web_become_links(tmp_path: Path) -> None:
     urls = ["javascript:alert(1)", "data:text/html,x", None, "", 'https://shop.example/"><script>', "HTTPS://x"]
     findings = [Finding(rank, 0.5, product(tmp_path, rank, url=url)) for rank, url in enumerate(urls, start=1)]

@@ -43,6 +43,16 @@ def test_a_shop_that_names_itself_is_not_the_brand() -> None:
         ("M990GL6", "M990GL6"),
         ("Air Max 2090 white", None),
         ("EU 42.5", None),
+        ("S79208", "S79208"),
+        ("Nike Dunk SS2023", None),
+        ("FW2021 adidas Forum GX9735", "GX9735"),
+        ("654275 305", "654275-305"),
+        ("EU4250", None),
+        ("US1050", None),
+        ("Rs2999", None),
+        ("202310-15", None),
+        ("2023", None),
+        ("VN000EYE", None),
     ],
 )
 def test_style_codes(text: str, style: str | None) -> None:

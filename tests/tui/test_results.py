@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import webbrowser
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -60,6 +61,21 @@ async def show(pilot: Pilot[None], app: StudioApp, found: Result, dreams: int = 
     app.push_screen(ResultsScreen(found, picture, studio_screen(app)._drawing))
     await until(pilot, lambda: isinstance(app.screen, ResultsScreen) and app.screen.is_current)
     await pilot.pause()
+
+
+def test_the_offers_of_other_stores(drawing_app: StudioApp, tmp_path: Path) -> None:
+    app, found = drawing_app, result(tmp_path)
+    other = replace(found.findings[0].product, store="footshop", price=Decimal("131"))
+    gone = replace(other, store="north\x1b[31m", price=None, available=False)
+    found.findings[0] = replace(found.findings[0], also=(other, gone))
+
+    async def script(pilot: Pilot[None]) -> None:
+        await show(pilot, app, found)
+        shown = screen(app)
+        assert "also at footshop 131 EUR" in shown and "also at north, sold out" in shown
+        assert shown.count("also at") == 2
+
+    drive(app, script)
 
 
 def test_bars_products_and_the_chosen_one(drawing_app: StudioApp, tmp_path: Path) -> None:

@@ -87,16 +87,13 @@ def _line(finding: Finding) -> Content:
     product = finding.product
     facts = ["concept, not for sale"]
     if product.store != CONCEPTS:
-        facts = [price(finding)] if product.price is not None else []
+        facts = [product.price_tag] if product.price is not None else []
         facts += [clean(product.brand, 24), clean(product.store, 24)] + ["sold out"] * (not product.available)
     return Content.assemble(
         (f"{finding.rank:2}  ", "$primary"), (clean(product.title, 120), "bold"),
         (f"\n    {finding.score:.2f}  {' · '.join(facts)}", "$soft"),
+        *((f"\n    also at {clean(one.asked, 60)}", "$soft") for one in finding.also),
     )  # fmt: skip
-
-
-def price(finding: Finding) -> str:
-    return f"{finding.product.price} {clean(finding.product.currency or '', 3)}".strip()
 
 
 def _address(finding: Finding) -> Content:
