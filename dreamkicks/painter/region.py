@@ -23,16 +23,17 @@ _DRIFT = (10.0, 22.0)
 
 def bend(picture: np.ndarray, seen: Measured, asked: Blueprint) -> np.ndarray:
     """The picture (h, w, 3) uint8 with its collar or sole stretched to the height that is asked for."""
-    own = seen.blueprint
     width = seen.box[2] - seen.box[0]
     if asked.sole_height is not None:
         sole = (seen.box[3] - seen.sole_line) / width
         return stretch_sole(picture, seen, float(np.clip(asked.sole_height / sole, 0.4, 2.5)))
-    if asked.height is not None and own.height is not None:
-        line = (seen.box[3] - seen.sole_line) / width
-        return stretch_collar(
-            picture, seen, float(np.clip((asked.height - line) / max(0.05, own.height - line), 0.5, 1.8))
-        )
+    if asked.height is not None:
+        above = asked.height * width - (seen.box[3] - seen.sole_line)
+        share = _collar_share(seen, picture.shape[1])
+        bent = (share > 0.2) & seen.mask.any(0)
+        tall = np.maximum(1, seen.sole_line - seen.mask.argmax(0)[bent])
+        # Of the columns that are stretched, the first to reach the height that is asked for sets the factor.
+        return stretch_collar(picture, seen, float(np.clip(1 + ((above / tall - 1) / share[bent]).min(), 0.4, 2.2)))
     return picture
 
 
@@ -58,17 +59,22 @@ def to_tell(asked: Blueprint) -> Blueprint:
     """What the painter is told of an edit: not what bending does better, and an accent as what fills the place it gets."""
     if asked.accent is not None and asked.upper is None:
         asked = replace(asked, upper=asked.accent)
-    return replace(asked, sole_height=None)
+    return replace(asked, height=None, sole_height=None)
 
 
 def stretch_collar(picture: np.ndarray, seen: Measured, factor: float) -> np.ndarray:
     """The upper made taller or lower by `factor`, fully at the heel and not at all at the toe."""
-    left, _, right, _ = seen.box
-    rows, columns = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]].astype(np.float32)
-    away = np.clip((columns - left) / (right - left), 0, 1)
-    strength = 1 + (factor - 1) * np.clip(1.5 - 1.8 * away, 0, 1)
+    rows = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]][0].astype(np.float32)
+    strength = 1 + (factor - 1) * _collar_share(seen, picture.shape[1])
     base = np.float32(seen.sole_line)
     return _take_rows(picture, np.where(rows < base, base - (base - rows) / strength, rows))
+
+
+def _collar_share(seen: Measured, columns: int) -> np.ndarray:
+    """How much of a stretch each column takes: all of it at the heel, nothing at the toe and beside the shoe."""
+    left, _, right, _ = seen.box
+    away = (np.arange(columns, dtype=np.float32) - left) / (right - left)
+    return np.where((away >= 0) & (away < 1), np.clip(1.5 - 1.8 * away, 0, 1), 0)
 
 
 def stretch_sole(picture: np.ndarray, seen: Measured, factor: float) -> np.ndarray:
