@@ -30,7 +30,7 @@ def test_a_line_a_dream_in_the_order_of_the_prompts(run: Run) -> None:
             assert pictures.load(Path("out") / picture["path"])
     assert [edit["instruction"] for edit in records[2]["edits"]] == ["gum sole", "make it green"]
     page = Path("out/report.html").read_text()
-    assert page.count('class="story"') == 4
+    assert page.count("<h2>The dream</h2>") == 4
     assert page.count("<figure>") == 2 + 2 * 3
 
 
@@ -96,4 +96,4 @@ def test_an_interrupted_batch_goes_on(start: Callable[..., subprocess.Popen[byte
     lines = (out / "results.jsonl").read_text()
     assert lines.startswith(done)
     assert lines.count("\n") == 6
-    assert (out / "report.html").read_text().count('class="story"') == 6
+    assert (out / "report.html").read_text().count("<h2>The dream</h2>") == 6
