@@ -13,7 +13,8 @@ from dreamkicks.errors import Cancelled, DreamkicksError
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit status: 0 done, 1 could not do it, 2 bad usage, 130 interrupted."""
     for name, value in {
-        # Threads that wait by spinning starve each other on a busy machine: a picture took 44 s there, without 0.8 s.
+        # Threads that wait by spinning starve each other: beside another program on both of two cores, one picture was seen to
+        # take 44 s, and about 1 s without.
         "OMP_WAIT_POLICY": "PASSIVE",
         # The libraries' chatter would stand between a person and the one line that matters.
         "TRANSFORMERS_VERBOSITY": "error",

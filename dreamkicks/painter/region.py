@@ -130,7 +130,7 @@ def stripes_of(seen: Measured) -> np.ndarray:
 
 
 def _take_rows(picture: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Each pixel from row `rows` (h, w) of its own column, between rows by halves; paper from beyond the edge."""
+    """Each pixel from row `rows` (h, w) of its own column, interpolated between rows; paper from beyond the edge."""
     padded = np.pad(picture.astype(np.float32), ((1, 2), (0, 0), (0, 0)), constant_values=255)
     place = np.clip(rows + 1, 0, len(picture) + 1)
     first = np.floor(place).astype(int)
