@@ -205,14 +205,6 @@ class Catalogue:
             row = base.execute("SELECT id FROM product WHERE store = ? AND key = ?", _key(listing, source)).fetchone()
             return row is not None and self._shows(base, row["id"], signature(picture))
 
-    def holds(self, digest: str, listing: Listing) -> bool:
-        """The same for a photo's file with that SHA-256, as an export holds it."""
-        rows = self._ask("SELECT store, key FROM photo JOIN product ON product.id = product WHERE hash = ?", (digest,))
-        addressed = web_address(listing.url) is not None
-        return photo_path(self.folder, digest).is_file() and any(
-            not addressed or tuple(row) == _key(listing, digest) for row in rows
-        )
-
     def keep(self, picture: Image.Image, listing: Listing) -> int:
         """Keep a product with its photo, or one more photo of a product (same store and url); returns the product's id.
 

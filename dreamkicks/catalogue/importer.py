@@ -1,24 +1,22 @@
-"""Brings pictures from a folder, a CSV file or an exported archive into the catalogue."""
+"""Brings pictures from a folder, a CSV file or a snapshot into the catalogue, and writes snapshots."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
 import functools
-import hashlib
 import io
 import re
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import BinaryIO
 
-from dreamkicks import pictures
+from dreamkicks import files, pictures
+from dreamkicks.catalogue import remote, snapshot
 from dreamkicks.catalogue.catalogue import Catalogue, Listing, OnProgress, PictureEncoder
 from dreamkicks.errors import CatalogueError, PictureError
-from dreamkicks.files import replacing
 from dreamkicks.text import clean
 
 TABLE = "products.csv"
@@ -32,9 +30,13 @@ _PRICE = re.compile(r"\d{1,8}(\.\d{1,2})?")
 
 @dataclass
 class ImportReport:
-    """What came of an import. `failed` holds a name and a reason for each picture that was left out."""
+    """What came of an import. `failed` holds a name and a reason for each picture that was left out.
+
+    `updated` counts what was known and is newer in a snapshot: prices, sizes, what is sold out.
+    """
 
     added: int = 0
+    updated: int = 0
     skipped: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
 
@@ -42,32 +44,44 @@ class ImportReport:
 @dataclass(frozen=True)
 class _Item:
     name: str
-    read: Callable[[], Path | bytes]
-    """Gives the picture; raises PictureError when there is none to be had."""
+    find: Callable[[], Path]
+    """Gives the picture; raises PictureError where it may not be taken from."""
     row: dict[str, str]
 
 
 def import_products(
     catalogue: Catalogue,
     encoder: PictureEncoder,
-    source: Path,
+    source: str | Path,
     table: Path | None = None,
     on_progress: OnProgress | None = None,
+    offline: bool = False,
 ) -> ImportReport:
-    """Import a folder of pictures, a CSV file beside its pictures, or an archive that `export_products` wrote.
+    """Import a folder of pictures, a CSV file beside its pictures, or a snapshot: its path, or an address that fsspec knows.
 
     The table's `file` column names pictures relative to the folder; without a table every picture in the folder is taken and
-    named after its file. What is known already (by its pixels) is skipped, so an interrupted import just goes on.
-    Raises CatalogueError when there is nothing to import from, CatalogueBusy, Cancelled.
+    named after its file. What is known already is skipped, so an interrupted import just goes on. `offline` refuses addresses
+    that need the network.
+
+    Raises CatalogueError when there is nothing to import from, CatalogueBusy, StorageError, Cancelled.
     """
     report = ImportReport()
     with catalogue.writing(), contextlib.ExitStack() as opened:
-        items = _items(source, table, opened)
+        items: list[_Item] | snapshot.Snapshot
+        if remote.is_address(str(source)):
+            fetched = remote.fetched(str(source), catalogue.folder, offline, on_progress)
+            items = snapshot.Snapshot(opened.enter_context(fetched), str(source))
+        else:
+            items = _items(Path(source), table, opened)
+        each: Iterator[_Item | Callable[[], snapshot.Row]] = iter(items)
         try:
-            for place, item in enumerate(items):
+            for place, item in enumerate(each):
                 if on_progress:
                     on_progress(place, len(items))
-                _take(catalogue, item, report)
+                if isinstance(item, _Item):
+                    _take(catalogue, item, report)
+                else:
+                    _take_row(catalogue, f"row {place + 1}", item, report)
         except BaseException:
             # What was taken so far is made findable even when somebody pressed Ctrl-C.
             catalogue.index(encoder)
@@ -78,35 +92,25 @@ def import_products(
     return report
 
 
-def export_products(catalogue: Catalogue, file: Path) -> int:
-    """Write all products with a photo each to one zip archive; returns how many. Raises StorageError."""
-    table, names, count = io.StringIO(), set(), 0
-    writer = csv.DictWriter(table, COLUMNS)
-    writer.writeheader()
-    with replacing(file) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
-        for product in catalogue.products():
-            if not product.photo.is_file():
-                continue
-            name = f"photos/{product.photo.name}"
-            if name not in names:
-                names.add(name)
-                archive.writestr(zipfile.ZipInfo(name), product.photo.read_bytes())
-            row = {"file": name, "price": "" if product.price is None else str(product.price)}
-            row |= {column: getattr(product, column) or "" for column in COLUMNS if column not in row}
-            writer.writerow(row)
-            count += 1
-        archive.writestr(zipfile.ZipInfo(TABLE), table.getvalue())
-    return count
+def export_products(
+    catalogue: Catalogue, target: str | Path, on_progress: OnProgress | None = None, offline: bool = False
+) -> int:
+    """Write a snapshot to a path, or to an address that fsspec knows; returns how many photos it holds.
+
+    Whatever is there stays until the snapshot is whole. Raises StorageError, CatalogueError, Cancelled.
+    """
+    if remote.is_address(str(target)):
+        opening = remote.delivered(str(target), catalogue.folder, offline, on_progress)
+    else:
+        opening = files.replacing(Path(target))
+    with opening as file:
+        return snapshot.write(catalogue, file, on_progress)
 
 
 def _take(catalogue: Catalogue, item: _Item, report: ImportReport) -> None:
     listing, problem = _listing(item)
     try:
-        data = item.read()
-        if isinstance(data, bytes) and catalogue.holds(hashlib.sha256(data).hexdigest(), listing):
-            report.skipped += 1
-            return
-        picture = pictures.load(data, name=item.name)
+        picture = pictures.load(item.find(), name=item.name)
     except PictureError as error:
         report.failed.append((item.name, str(error).removeprefix(f"{item.name} ")))
         return
@@ -117,6 +121,17 @@ def _take(catalogue: Catalogue, item: _Item, report: ImportReport) -> None:
         report.failed.append((item.name, problem))
     catalogue.keep(picture, listing)
     report.added += 1
+
+
+def _take_row(catalogue: Catalogue, name: str, read: Callable[[], snapshot.Row], report: ImportReport) -> None:
+    try:
+        outcome = snapshot.take(catalogue, read(), name)
+    except PictureError as error:
+        report.failed.append((name, str(error).removeprefix(f"{name} ")))
+        return
+    report.added += outcome == "added"
+    report.updated += outcome == "updated"
+    report.skipped += outcome == "skipped"
 
 
 def _listing(item: _Item) -> tuple[Listing, str | None]:
@@ -147,13 +162,14 @@ def parse_price(text: str) -> Decimal:
     return Decimal(text)
 
 
-def _items(source: Path, table: Path | None, opened: contextlib.ExitStack) -> list[_Item]:
-    if source.is_file() and source.suffix.lower() == ".zip":
-        return _in_archive(source, opened)
-    if source.is_file() and source.suffix.lower() == ".csv":
-        source, table = source.parent, source
+def _items(source: Path, table: Path | None, opened: contextlib.ExitStack) -> list[_Item] | snapshot.Snapshot:
+    if table is None and source.is_file():
+        if source.suffix.lower() == ".csv":
+            source, table = source.parent, source
+        else:
+            return snapshot.Snapshot(opened.enter_context(_open(source)), str(source))
     if not source.is_dir():
-        raise CatalogueError(f"{source} is no folder, CSV file or exported archive. Check the path.")
+        raise CatalogueError(f"{source} is no folder, CSV file or snapshot. Check the path.")
     if table is not None:
         return _in_table(table, source.resolve())
     found = (path for path in sorted(source.rglob("*")) if path.suffix.lower() in _SUFFIXES and path.is_file())
@@ -164,11 +180,8 @@ def _items(source: Path, table: Path | None, opened: contextlib.ExitStack) -> li
 
 def _in_table(table: Path, root: Path) -> list[_Item]:
     """The pictures that a table names, relative to its folder."""
-    try:
-        with open(table, "rb") as file:
-            data = file.read(_MOST_TABLE_BYTES + 1)
-    except OSError as error:
-        raise CatalogueError(f"The table {table} can't be read: {error.strerror}. Check the path.") from error
+    with _open(table) as file:
+        data = file.read(_MOST_TABLE_BYTES + 1)
 
     def find(name: str) -> Path:
         try:
@@ -182,37 +195,11 @@ def _in_table(table: Path, root: Path) -> list[_Item]:
     return [_Item(_name(row), functools.partial(find, row["file"]), row) for row in _rows(data, str(table))]
 
 
-def _in_archive(source: Path, opened: contextlib.ExitStack) -> list[_Item]:
-    """Pictures are read out of the archive by name when their turn comes, and never unpacked to disk."""
+def _open(path: Path) -> BinaryIO:
     try:
-        archive = opened.enter_context(zipfile.ZipFile(source))
-        table = _member(archive, TABLE, _MOST_TABLE_BYTES)
-    except (zipfile.BadZipFile, OSError, PictureError) as error:
-        raise CatalogueError(f"{source} is no archive that an export wrote. Export it again.") from error
-    read = functools.partial(_member, archive, most=pictures.MOST_BYTES)
-    return [
-        _Item(_name(row), functools.partial(read, row["file"]), row) for row in _rows(table, f"{TABLE} in {source}")
-    ]
-
-
-def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
-    try:
-        info = archive.getinfo(name)
-        if info.file_size > most:
-            raise PictureError(f"is over {most // 1_000_000} MB")
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the others unpack without a bound
-            raise PictureError("is packed in a way that exports are not")
-        return archive.read(info)
-    except KeyError:
-        raise PictureError("is not in the archive") from None
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        OSError,
-        RuntimeError,
-        EOFError,
-    ) as error:  # RuntimeError: it wants a password
-        raise PictureError("is damaged in the archive") from error
+        return open(path, "rb")
+    except OSError as error:
+        raise CatalogueError(f"{path} can't be read: {error.strerror}. Check the path.") from error
 
 
 def _name(row: dict[str, str]) -> str:

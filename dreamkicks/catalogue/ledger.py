@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -54,6 +54,11 @@ class Ledger:
             ).fetchall()
         return {row[0] for row in rows}
 
+    def held(self) -> int:
+        """How many photos all products have."""
+        with self._catalogue.transaction() as base:
+            return int(base.execute("SELECT count(*) FROM photo").fetchone()[0])
+
     def photos(self, store: str, key: str) -> list[Photo]:
         """The photos that a product has. Call it inside `catalogue.writing`."""
         with self._catalogue.transaction() as base:
@@ -61,10 +66,11 @@ class Ledger:
             rows = shoes.photos_of(base, self._catalogue.folder, row["id"]) if row else []
         return [Photo(row["address"] or "", row["source"], row["hash"], row["signature"]) for row in rows]
 
-    def note(self, store: str, key: str, known: Known) -> None:
-        """Remember how an address was found; its product stays as it is."""
+    def note(self, store: str, found: Mapping[str, Known]) -> None:
+        """Remember how addresses were found; their products stay as they are."""
+        rows = [_listing(store, key, known) for key, known in found.items()]
         with self._catalogue.transaction() as base:
-            base.execute("INSERT OR REPLACE INTO listing VALUES (?, ?, ?, ?, ?)", _listing(store, key, known))
+            base.executemany("INSERT OR REPLACE INTO listing VALUES (?, ?, ?, ?, ?)", rows)
 
     def dismiss(self, store: str, key: str, known: Known) -> None:
         """Remember that an address is no product of interest; if it was one, it is not sold any more."""
@@ -116,13 +122,22 @@ class Ledger:
             return {row[0] for row in base.execute("SELECT key FROM listing WHERE store = ?", (store,))}
 
     def retire(self, store: str, gone: Iterable[str]) -> int:
-        """Mark what a shop no longer lists as not available; returns how many products that changed."""
+        """Mark what a shop no longer lists as not available; returns how many products that changed.
+
+        When it was last looked at is kept with a product.
+        """
         rows = [(store, key) for key in gone]
         with self._catalogue.transaction() as base:
-            base.executemany("DELETE FROM listing WHERE store = ? AND key = ?", rows)
-            return base.executemany(
+            changed = base.executemany(
                 "UPDATE product SET available = 0 WHERE store = ? AND key = ? AND available", rows
             ).rowcount
+            base.executemany(
+                "UPDATE product SET seen = checked FROM listing WHERE listing.store = ? AND listing.key = ? "
+                "AND product.store = listing.store AND product.key = listing.key",
+                rows,
+            )
+            base.executemany("DELETE FROM listing WHERE store = ? AND key = ?", rows)
+        return changed
 
     def prices(self, store: str, key: str) -> list[tuple[str, str | None, str | None]]:
         """(since, price, currency), the oldest first."""

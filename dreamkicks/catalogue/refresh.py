@@ -30,6 +30,8 @@ _RECHECK = 7 * 86_400
 """A page is asked for again after so many seconds even when the sitemap calls it unchanged: prices move without notice."""
 INDEX_EVERY = 512
 """Photos that wait to be embedded until a new index is written; a tenth of those before them where that is more."""
+_TOGETHER = 250
+"""Offers that had not changed are noted together: each note of its own would wait for the disk."""
 _PARTIAL = "?"
 """Before the fingerprint of an offer whose pictures were not all had, so that they are tried again."""
 
@@ -74,7 +76,7 @@ def refresh(
     Raises CatalogueBusy, StorageError, Cancelled.
     """
     reports = [StoreReport(store.name) for store in stores]
-    embedded = 0
+    held, embedded = Ledger(catalogue).held(), 0
     with catalogue.writing(), ThreadPoolExecutor(max(1, len(stores))) as pool:
         try:
             waiting: set[Future[None]] = {
@@ -86,7 +88,7 @@ def refresh(
                 for future in done:
                     future.result()
                 fresh = sum(report.pictures for report in reports)
-                if waiting and fresh - embedded >= max(INDEX_EVERY, embedded // 10):
+                if waiting and fresh - embedded >= max(INDEX_EVERY, (held + embedded) // 10):
                     catalogue.index(encoder, on_index)
                     embedded = fresh
             catalogue.index(encoder, on_index)
@@ -125,19 +127,23 @@ class _Visit:
         self._store = store
         self._report = report
         self._on_store = on_store
+        self._unchanged: dict[str, Known] = {}
 
     def run(self) -> None:
         report, listed, dead = self._report, set[str](), set[str]()
         self._fetcher.begin(self._store)
         try:
-            for entry in entries(self._store, self._fetcher):
-                if entry.url in listed:  # products move between pages while they are read
-                    continue
-                report.listed += 1
-                listed.add(entry.url)
-                if not self._take(entry):
-                    dead.add(entry.url)
-                self._tell()
+            try:
+                for entry in entries(self._store, self._fetcher):
+                    if entry.url in listed:  # products move between pages while they are read
+                        continue
+                    report.listed += 1
+                    listed.add(entry.url)
+                    if not self._take(entry):
+                        dead.add(entry.url)
+                    self._tell()
+            finally:
+                self._note_unchanged()
             if not listed - dead:
                 raise StoreError(f"{self._store.name} listed nothing; what it sold before is left as it is")
             report.gone = self._ledger.retire(self._store.name, self._gone(listed, dead))
@@ -181,16 +187,22 @@ class _Visit:
             if isinstance(error, FetchFailed) and error.status in (404, 410):
                 return False
             report.fail(entry.url, error)
-            self._ledger.note(name, entry.url, Known(entry.stamp if _lasts(error) else None, "", now))
+            self._ledger.note(name, {entry.url: Known(entry.stamp if _lasts(error) else None, "", now)})
             return True
         if offer is None:
             self._ledger.dismiss(name, entry.url, Known(entry.stamp, "nothing", now))
         elif not self._differs(offer):
             report.unchanged += 1
-            self._ledger.note(name, entry.url, Known(entry.stamp, offer.fingerprint(), now))
+            self._unchanged[entry.url] = Known(entry.stamp, offer.fingerprint(), now)
+            if len(self._unchanged) >= _TOGETHER:
+                self._note_unchanged()
         else:
             self._keep(entry, offer, now)
         return True
+
+    def _note_unchanged(self) -> None:
+        self._ledger.note(self._store.name, self._unchanged)
+        self._unchanged.clear()
 
     def _keep(self, entry: Entry, offer: Offer, now: float) -> None:
         name, report = self._store.name, self._report
@@ -199,7 +211,7 @@ class _Visit:
         known = Known(entry.stamp, print_of, now) if whole else Known(None, _PARTIAL + print_of, now)
         if not photos and not self._ledger.addresses(name, offer.url):
             report.fail(offer.url, "no picture of it could be used; it is left out")
-            self._ledger.note(name, offer.url, known)
+            self._ledger.note(name, {offer.url: known})
         elif self._ledger.keep(name, offer, photos, known):
             report.new += 1
         elif photos or before is None or before.fingerprint.removeprefix(_PARTIAL) != print_of:

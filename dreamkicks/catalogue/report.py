@@ -33,19 +33,20 @@ _MISSING = {
     "sizes": "COALESCE(sizes, '[]') = '[]'",
     "style": "style IS NULL",
 }
-_DAYS = "(:now - checked) / 86400"
+_DAYS = "(:now - coalesce(checked, seen)) / 86400"
 _SEEN = {
     "day": f"{_DAYS} <= 1",
     "week": f"{_DAYS} > 1 AND {_DAYS} <= 7",
     "month": f"{_DAYS} > 7 AND {_DAYS} <= 30",
     "older": f"{_DAYS} > 30",
-    "never": "checked IS NULL",
+    "never": "coalesce(checked, seen) IS NULL",
 }
 _COUNTS = ", ".join(
     [
         "count(*) FILTER (WHERE available)",
         *(f"count(*) FILTER (WHERE {condition})" for condition in _MISSING.values()),
         *(f"count(*) FILTER (WHERE available AND {condition})" for condition in _SEEN.values()),
+        *(f"count(*) FILTER (WHERE NOT available AND {condition})" for condition in _SEEN.values()),
     ]
 )
 # A photo is in here once for each of its products.
@@ -57,7 +58,7 @@ class Counts:
     """Products, those that their store has available, and those that are gone.
 
     `missing` has how many lack a field; `seen` how long ago what is available was last looked at in its shop: within a day,
-    a week, a month, before that, or never, as with products that a person brought in.
+    a week, a month, before that, or never, as with products that a person brought in; `last_seen` the same of what is gone.
     """
 
     products: int
@@ -65,6 +66,7 @@ class Counts:
     gone: int
     missing: dict[str, int]
     seen: dict[str, int]
+    last_seen: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,14 @@ class Shared:
 
 
 @dataclass(frozen=True)
+class Joined:
+    """Shoes that several stores sell, and how many products those are."""
+
+    shoes: int
+    products: int
+
+
+@dataclass(frozen=True)
 class Report:
     """The commonest brands, stores, prices and sizes are told, with the number of all there are beside them."""
 
@@ -128,6 +138,7 @@ class Report:
     sizes: tuple[SizeCount, ...]
     sizes_in_all: int
     shared: Shared
+    joined: Joined
 
 
 def report_on(catalogue: Catalogue, now: float) -> Report:
@@ -179,19 +190,15 @@ def report_on(catalogue: Catalogue, now: float) -> Report:
             sizes=tuple(SizeCount(*row[:3]) for row in sizes),
             sizes_in_all=sizes[0][3] if sizes else 0,
             shared=_shared(base, catalogue),
+            joined=Joined(*base.execute("SELECT count(DISTINCT shoe), count(shoe) FROM product").fetchone()),
         )
 
 
 def _counts(row: tuple[int, ...]) -> Counts:
     products, available, *rest = row
-    missing, seen = rest[: len(_MISSING)], rest[len(_MISSING) :]
-    return Counts(
-        products,
-        available,
-        products - available,
-        dict(zip(_MISSING, missing, strict=True)),
-        dict(zip(_SEEN, seen, strict=True)),
-    )
+    counted = iter(rest)
+    missing, seen, last_seen = (dict(zip(names, counted, strict=False)) for names in (_MISSING, _SEEN, _SEEN))
+    return Counts(products, available, products - available, missing, seen, last_seen)
 
 
 def _prices(base: sqlite3.Connection, store: str, currency: str | None, count: int) -> Prices:

@@ -82,6 +82,13 @@ def _sections(report: Report) -> Iterator[str]:
         _shares("available", _SEEN, available),
         "When what is available was last looked at in its shop, by store; never, if a person brought it in.",
     )
+    gone = [(name, counts.last_seen, counts.gone) for name, counts in _shelves(report)]
+    yield _section(
+        "Gone",
+        _shares("gone", _SEEN, gone) if total.gone else "",
+        "When what can't be bought was last seen in its shop, by store.",
+        "Everything can be bought.",
+    )
 
 
 def _tiles(report: Report) -> str:
@@ -93,6 +100,7 @@ def _tiles(report: Report) -> str:
         (_named(report.photos, "photo"), report.photos),
         (_named(report.brands_in_all, "brand"), report.brands_in_all),
         (_named(report.stores_in_all, "store"), report.stores_in_all),
+        (f"{_named(report.joined.shoes, 'shoe')} at several stores", report.joined.shoes),
     ]
     inner = "".join(f"<article><div><b>{count:,}</b>{name}</div></article>" for name, count in tiles)
     return f'<div class="row tiles">{inner}</div>'

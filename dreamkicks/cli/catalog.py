@@ -90,7 +90,8 @@ def _tell(report: StoreReport, as_json: bool) -> None:
 def import_(
     context: typer.Context,
     source: Annotated[
-        Path, typer.Argument(help="A folder of pictures, a CSV beside its pictures, or an exported .zip.")
+        str,
+        typer.Argument(help="A folder of pictures, a CSV beside its pictures, or a snapshot: a file or an address."),
     ],
     csv: Annotated[
         Path | None,
@@ -98,20 +99,23 @@ def import_(
     ] = None,
     as_json: _Json = False,
 ) -> None:
-    """Bring in pictures of your own; what is known already is skipped."""
+    """Bring in pictures of your own, or the catalogue of others; what is known already is skipped."""
     from dreamkicks.catalogue.importer import import_products
 
     studio = open_studio(context)
     with output.progress("importing") as on_progress:
-        report = import_products(studio.catalogue, studio.encoder, source, csv, on_progress)
+        report = import_products(studio.catalogue, studio.encoder, source, csv, on_progress, studio.settings.offline)
     for name, reason in report.failed:
         output.note(f"{name}: {reason}")
     if as_json:
         failed = [{"file": name, "reason": reason} for name, reason in report.failed]
-        output.json_line({"added": report.added, "skipped": report.skipped, "failed": failed})
+        output.json_line({**vars(report), "failed": failed})
     else:
-        output.line(f"{report.added} added, {report.skipped} known already, {len(report.failed)} with problems")
-    if report.failed and not report.added and not report.skipped:
+        updated = f"{report.updated} updated, " if report.updated else ""
+        output.line(
+            f"{report.added} added, {updated}{report.skipped} known already, {len(report.failed)} with problems"
+        )
+    if report.failed and not report.added and not report.updated and not report.skipped:
         raise typer.Exit(1)
 
 
@@ -213,14 +217,18 @@ def verify(
 
 
 @app.command()
-def export(file: Annotated[Path, typer.Argument(help="The .zip to write; catalog import reads it.")]) -> None:
-    """Write all products with their photos to one file."""
+def export(
+    context: typer.Context,
+    target: Annotated[str, typer.Argument(help="Where to: shoes.parquet, or an address as s3://bucket/shoes.parquet.")],
+) -> None:
+    """Write a snapshot: all products with their photos and prices in one Parquet file, for catalog import or any other reader."""
     from dreamkicks.catalogue.catalogue import Catalogue
     from dreamkicks.catalogue.importer import export_products
 
-    count = export_products(Catalogue.of_user(), file)
-    output.note(f"{count} products")
-    output.line(str(file))
+    with output.progress("exporting") as on_progress:
+        count = export_products(Catalogue.of_user(), target, on_progress, load_settings(context).offline)
+    output.note(f"{count} photos")
+    output.line(target)
 
 
 @app.command("stores")

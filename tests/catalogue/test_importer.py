@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import zipfile
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -15,11 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dreamkicks import pictures
 from dreamkicks.catalogue import importer
 from dreamkicks.catalogue.catalogue import Catalogue
-from dreamkicks.catalogue.importer import COLUMNS, TABLE, ImportReport, export_products, import_products, parse_price
-from dreamkicks.errors import Cancelled, CatalogueBusy, CatalogueError, StorageError
+from dreamkicks.catalogue.importer import COLUMNS, ImportReport, export_products, import_products, parse_price
+from dreamkicks.errors import Cancelled, CatalogueBusy, CatalogueError
 from tests.catalogue.palette import PaletteEncoder, content, patchwork
 from tests.drawing import encoded
 
@@ -274,117 +272,6 @@ def test_a_table_without_an_end(catalogue: Catalogue, folder: Path, monkeypatch:
         bring_in(catalogue, folder / "t.csv")
 
 
-# -------------------------------------------------------------------- archives
-
-
-def test_an_export_brings_everything_back(catalogue: Catalogue, folder: Path, tmp_path: Path) -> None:
-    rows = [
-        {"file": "nike_air-0.png", "brand": "Nike", "title": 'Air "1", ü', "price": "99.50", "currency": "EUR"},
-        {"file": "nike_air-1.png", "brand": "Puma", "url": "https://shop.example/?a=1,2", "store": "shop"},
-        {"file": "nike_air-2.png", "title": "=HYPERLINK(1)"},
-    ]
-    bring_in(catalogue, table(folder / "t.csv", *rows))
-    archive = tmp_path / "new" / "all.zip"
-    assert export_products(catalogue, archive) == 3
-
-    other = Catalogue(tmp_path / "other")
-    report = bring_in(other, archive)
-    assert (report.added, report.skipped, report.failed) == (3, 0, [])
-    assert [row[:6] for row in content(other)] == [row[:6] for row in content(catalogue)]
-    assert other.verify() == [] and other.in_step(ENCODER.identity)
-    for seed in range(3):
-        (found,) = other.search(ENCODER.pictures([patchwork(seed)])[0], ENCODER.identity, 1)
-        assert found.score > 0.98
-
-    for known in (catalogue, other):  # nothing comes twice
-        before = content(known)
-        report = bring_in(known, archive)
-        assert report.added + report.skipped == 3
-        assert [row[:6] for row in content(known)] == [row[:6] for row in before]
-    assert bring_in(catalogue, archive).added == 0
-    other.close()
-
-
-def test_an_export_leaves_out_lost_photos_and_replaces_the_file_at_once(
-    catalogue: Catalogue, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bring_in(catalogue, folder)
-    next(catalogue.products()).photo.unlink()
-    archive = tmp_path / "all.zip"
-    assert export_products(catalogue, archive) == 4
-    data = archive.read_bytes()
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StorageError, match="the disk is full"):
-        export_products(catalogue, archive)
-    assert archive.read_bytes() == data
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["all.zip", "catalogue", "pictures"]
-
-
-def test_a_hostile_archive(catalogue: Catalogue, tmp_path: Path) -> None:
-    names = [
-        "../out.png",
-        "/abs.png",
-        "good.png",
-        "missing.png",
-        "bomb.png",
-        "packed.png",
-        "cut.png",
-        "flipped.png",
-        "",
-    ]
-    archive = tmp_path / "hostile.zip"
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr(TABLE, "file\n" + "".join(f"{name}\n" for name in names))
-        for seed, name in enumerate(names[:3]):
-            file.writestr(name, encoded(patchwork(seed)))
-        file.writestr("bomb.png", b"\0" * (pictures.MOST_BYTES + 1))
-        file.writestr("packed.png", b"\0" * 10_000_000, zipfile.ZIP_LZMA)
-        file.writestr("cut.png", encoded(patchwork(8))[:50])
-        flipped = encoded(patchwork(9))
-        file.writestr("flipped.png", flipped, zipfile.ZIP_STORED)
-    data = bytearray(archive.read_bytes())
-    data[data.index(flipped) + 40] ^= 1
-    archive.write_bytes(data)
-    before = sorted(path for path in tmp_path.iterdir())
-
-    report = bring_in(catalogue, archive)
-    assert titles(catalogue) == ["abs", "good", "out"]  # names only: nothing is unpacked to where they point
-    assert sorted(path for path in tmp_path.iterdir()) == before
-    assert dict(report.failed) == {
-        "missing.png": "is not in the archive",
-        "bomb.png": "is over 50 MB",
-        "packed.png": "is packed in a way that exports are not",
-        "cut.png": "is damaged or cut short. Save or download it again.",
-        "flipped.png": "is damaged in the archive",
-    }
-
-
-def test_half_an_archive(catalogue: Catalogue, folder: Path, tmp_path: Path) -> None:
-    bring_in(catalogue, folder)
-    archive = tmp_path / "all.zip"
-    export_products(catalogue, archive)
-    data = archive.read_bytes()
-    other = Catalogue(tmp_path / "other")
-    for part in (0, 10, len(data) // 2, len(data) - 1):
-        archive.write_bytes(data[:part])
-        with pytest.raises(CatalogueError, match="is no archive that an export wrote"):
-            bring_in(other, archive)
-    with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("readme.txt", "no table")
-    with pytest.raises(CatalogueError, match="is no archive that an export wrote"):
-        bring_in(other, archive)
-    with zipfile.ZipFile(archive, "w") as file:
-        file.writestr(TABLE, "brand\nNike\n")
-    with pytest.raises(CatalogueError, match="has no column 'file'"):
-        bring_in(other, archive)
-    assert titles(other) == []
-    other.close()
-
-
 # -------------------------------------------------------------------- interrupted
 
 
@@ -470,9 +357,12 @@ def test_offers_of_two_stores_by_one_picture_both_come_in_and_survive_an_export(
     rows.append(rows[0] | {"file": "nike_air-1.png", "price": "much"})
     source = table(folder / "offers.csv", *rows)
     assert (bring_in(catalogue, source).added, bring_in(catalogue, source).skipped) == (3, 3)
-    assert export_products(catalogue, tmp_path / "all.zip") == 2
+    assert export_products(catalogue, tmp_path / "all.parquet") == 3
     other = Catalogue(tmp_path / "other")
-    assert [bring_in(other, tmp_path / "all.zip").added, bring_in(other, tmp_path / "all.zip").skipped] == [2, 2]
+    assert [bring_in(other, tmp_path / "all.parquet").added, bring_in(other, tmp_path / "all.parquet").skipped] == [
+        3,
+        3,
+    ]
     (found,) = other.search(ENCODER.pictures([patchwork(0)])[0], ENCODER.identity, 5)
     assert {found.product.store, found.also[0].store} == {"north", "south"}
     assert found.product.style == "DD1391-100"

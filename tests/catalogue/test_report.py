@@ -21,7 +21,7 @@ from dreamkicks.catalogue.report import EDGES, MOST, Report, report_on
 from dreamkicks.catalogue.report_page import write_report
 from dreamkicks.errors import StorageError
 from dreamkicks.stores.store import Offer, Size
-from tests.catalogue.palette import patchwork
+from tests.catalogue.palette import PaletteEncoder, patchwork
 from tests.web_page import HOSTILE, Page, read
 
 DAY = 86400.0
@@ -95,12 +95,13 @@ def test_what_is_available_missing_and_old_by_store(catalogue: Catalogue) -> Non
     assert (north.products, north.available, north.gone) == (5, 3, 2)
     assert north.missing == {"brand": 1, "price": 1, "url": 0, "picture": 3, "sizes": 4, "style": 4}
     assert north.seen == {"day": 1, "week": 1, "month": 1, "older": 0, "never": 0}
+    assert north.last_seen == {"day": 1, "week": 0, "month": 0, "older": 1, "never": 0}
     assert south.missing == {"brand": 0, "price": 0, "url": 0, "picture": 0, "sizes": 1, "style": 0}
     assert south.seen == {"day": 0, "week": 0, "month": 0, "older": 1, "never": 0}
     assert mine.missing == {"brand": 0, "price": 1, "url": 1, "picture": 0, "sizes": 1, "style": 1}
     assert mine.seen == {"day": 0, "week": 0, "month": 0, "older": 0, "never": 1}
     assert (report.total.products, report.total.available, report.total.gone, report.photos) == (7, 5, 2, 4)
-    for name in ("missing", "seen"):
+    for name in ("missing", "seen", "last_seen"):
         summed = sum((Counter(getattr(counts, name)) for counts in report.stores.values()), Counter())
         assert Counter(getattr(report.total, name)) == summed
 
@@ -193,6 +194,19 @@ def test_photos_of_several_products(catalogue: Catalogue) -> None:
     assert Path(first.photo).is_file() and first.photo != second.photo
 
 
+def test_shoes_of_several_stores(catalogue: Catalogue, tmp_path: Path) -> None:
+    for store in ("north", "south", "east"):
+        offer(catalogue, store, "1", style="GX9735")
+    for store in ("north", "south"):
+        offer(catalogue, store, "2", style="DD1391-100")
+    offer(catalogue, "south", "3", style="ABC123")
+    with catalogue.writing():
+        catalogue.index(PaletteEncoder())
+    report = report_on(catalogue, NOW)
+    assert (report.joined.shoes, report.joined.products) == (2, 5)
+    assert "2shoes at several stores" in page_of(report, tmp_path).text
+
+
 def test_all_numbers_are_of_one_moment(catalogue: Catalogue) -> None:
     """A refresh goes on writing while they are counted."""
     offer(catalogue, "north", "0")
@@ -254,6 +268,13 @@ def test_the_page_tells_the_numbers(catalogue: Catalogue, tmp_path: Path) -> Non
         "from 1,250: 1",
         "from 9,000: 1",
     ]
+
+
+def test_the_page_tells_when_what_is_gone_was_last_seen(catalogue: Catalogue, tmp_path: Path) -> None:
+    address = offer(catalogue, "north", "1", days=9)
+    assert "Everything can be bought." in page_of(report_on(catalogue, NOW), tmp_path).text
+    Ledger(catalogue).retire("north", [address])
+    assert "nevernorth100100" in page_of(report_on(catalogue, NOW), tmp_path).text
 
 
 def test_nothing_comes_from_elsewhere(catalogue: Catalogue, tmp_path: Path) -> None:

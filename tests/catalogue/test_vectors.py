@@ -108,30 +108,22 @@ def put(path: Path, at: int, value: int) -> None:
 def test_two_thousand_flipped_bytes_are_all_noticed(tmp_path: Path) -> None:
     save(tmp_path, "clip-1", keys_of(40), unit(40, seed=1))
     save(tmp_path, "clip-1", keys_of(40), unit(40, seed=2))
-    whole = load(tmp_path)
-    assert whole is not None
     place = tmp_path / "generations" / "000002"
     paths = {
         path: path.read_bytes() for path in (tmp_path / POINTER, place / "manifest.json", place / "vectors.usearch")
     }
-    draw, noticed = random.Random(0), 0
+    draw = random.Random(0)
     flips = [(path, at) for path, data in paths.items() for at in range(0, len(data), max(1, len(data) // 600))]
     while len(flips) < 2000:
         path = draw.choice(list(paths))
         flips.append((path, draw.randrange(len(paths[path]))))
     for path, at in flips:
         put(path, at, paths[path][at] ^ draw.randrange(1, 256))
-        try:
-            loaded = load(tmp_path)
-        except VectorsDamaged as error:
-            assert "catalog verify" in str(error) and "\n" not in str(error)
-            noticed += 1
-        else:  # white space of the pointer may be another: what it says is the same
-            assert path.name == POINTER and loaded is not None
-            np.testing.assert_array_equal(loaded.keys, whole.keys)
-            np.testing.assert_array_equal(loaded.rows, whole.rows)
+        with pytest.raises(VectorsDamaged, match="catalog verify") as caught:
+            load(tmp_path)
+        assert "\n" not in str(caught.value)
         put(path, at, paths[path][at])
-    assert noticed > 1900
+    assert load(tmp_path) is not None
 
 
 @pytest.mark.parametrize(

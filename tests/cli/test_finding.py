@@ -10,6 +10,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from dreamkicks import locations
+from dreamkicks.catalogue.catalogue import Catalogue
+from dreamkicks.catalogue.ledger import Ledger
 
 from .conftest import Run
 
@@ -107,6 +109,9 @@ def test_import_search_and_filters(shop: Run) -> None:
         (["search", "--text", "x", "--max-price", "cheap"], 2, "cheap"),
         (["search", "--text", "x", "-k", "0"], 2, "-k"),
         (["catalog", "import", "nowhere"], 1, "no folder"),
+        (["catalog", "import", "memory://nowhere"], 1, "does not exist"),
+        (["catalog", "export", "s4://bucket/x.parquet"], 1, "'s4' are not known"),
+        (["--offline", "catalog", "import", "s3://bucket/x.parquet"], 1, "offline"),
         (["catalog", "add", "nowhere.png", "--brand", "x", "--title", "y"], 1, "does not exist"),
         (["catalog", "add", "x.png", "--title", "y"], 2, "--brand"),
         (["catalog", "refresh", "nope"], 1, "sneakerbaas"),
@@ -145,14 +150,17 @@ def test_add_one(run: Run) -> None:
     assert run("catalog", "add", "a.png", "--brand", "x", "--title", "y", "--price", "-3").status == 2
 
 
-def test_export_and_import(shop: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["all.parquet", "memory://team/all.parquet"])
+def test_export_and_import(shop: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str) -> None:
     shop("catalog", "import", "shop/products.csv")
-    assert shop("catalog", "export", "all.zip").out == "all.zip\n"
+    assert shop("catalog", "export", where).out == f"{where}\n"
     monkeypatch.setenv("DREAMKICKS_HOME", str(tmp_path / "other"))
-    ran = shop("catalog", "import", "all.zip", "--json")
+    ran = shop("catalog", "import", where, "--json")
     assert ran.objects[0]["added"] == 3  # the concepts are there already
+    assert (ran.objects[0]["updated"], ran.objects[0]["failed"]) == (0, [])
     (best, *_) = shop("search", "shop/blue.png", "--json").objects
-    assert (best["product"]["title"], best["product"]["price"]) == ("Blue One", "149")
+    assert (best["product"]["title"], best["product"]["price"]) == ("Blue One", "149.00")
+    assert shop("catalog", "import", where).out.startswith("0 added, ")
 
 
 def test_report(shop: Run) -> None:
@@ -236,6 +244,23 @@ def test_doctor(run: Run) -> None:
 def test_bench(run: Run) -> None:
     parts = [one["part"] for one in run("bench", "-n", "1", "--json").objects]
     assert parts == ["picture", "edit", "brand", "search by picture", "search by words"]
+
+
+def test_only_what_can_be_bought(shop: Run) -> None:
+    shop("catalog", "import", "shop/products.csv")
+    catalogue = Catalogue.of_user()
+    with catalogue.writing():
+        Ledger(catalogue).retire("mine", ["https://shop.example/red.png"])
+    catalogue.close()
+
+    def titles(*options: str) -> list[str]:
+        found = shop("search", "shop/red.png", "--store", "mine", "--json", *options).objects
+        return [one["product"]["title"] for one in found]
+
+    assert titles()[0] == "Red One"
+    assert sorted(titles()) == ["Blue One", "Green", "Red One"]
+    assert sorted(titles("--available")) == ["Blue One", "Green"]
+    assert titles("--available", "--brand", "Nike") == []
 
 
 def test_the_same_shoe_at_two_stores_is_one_result_with_both_offers(shop: Run) -> None:

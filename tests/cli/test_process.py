@@ -28,6 +28,8 @@ HEAVY = {
     "PIL",
     "matplotlib",
     "httpx",
+    "pyarrow",
+    "fsspec",
 }
 VERBS = [
     [], ["demo"], ["generate"], ["edit"], ["search"], ["classify"], ["batch"], ["doctor"], ["bench"], ["models"],
@@ -178,7 +180,8 @@ socket.socket.connect = refuse
 socket.getaddrinfo = lambda *a, **k: print("looked up", a) or []
 from dreamkicks.cli import main
 hub = ["--encoder", "ViT-B-32/laion2b_s34b_b79k", "search", "--text", "x"]
-for arguments in (["demo"], ["catalog", "refresh"], ["models", "pull", "sd-turbo", "--yes"], hub):
+export = ["catalog", "export", "s3://bucket/x.parquet"]
+for arguments in (["demo"], ["catalog", "refresh"], export, ["models", "pull", "sd-turbo", "--yes"], hub):
     print(main(["--offline", *arguments]), file=sys.stderr)
 """
     ran = subprocess.run(
@@ -186,7 +189,7 @@ for arguments in (["demo"], ["catalog", "refresh"], ["models", "pull", "sd-turbo
     )
     assert "connected" not in ran.stdout
     assert "looked up" not in ran.stdout
-    assert [line for line in ran.stderr.splitlines() if line in "0123"] == ["0", "1", "1", "1"], ran.stderr
+    assert [line for line in ran.stderr.splitlines() if line in "0123"] == ["0", "1", "1", "1", "1"], ran.stderr
 
 
 def test_only_a_terminal_can_open_a_session(start: Start) -> None:

@@ -300,13 +300,13 @@ def store_at(port: int, kind: str = "shopify", **changes: object) -> Store:
 
 
 def picture(seed: str, size: tuple[int, int] = (96, 64)) -> bytes:
-    """A drawing that differs with the seed, as JPEG."""
-    draw = random.Random(seed)
+    """A drawing that differs with the seed, as JPEG; `size` is a multiple of 96 x 64."""
+    draw, scale = random.Random(seed), size[1] // 64
     image = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(image)
     for _ in range(4):
-        x, y = draw.randrange(size[0] - 20), draw.randrange(size[1] - 20)
-        pen.ellipse((x, y, x + 20, y + 16), fill=tuple(draw.randrange(256) for _ in range(3)))
+        x, y = draw.randrange(size[0] - 20 * scale), draw.randrange(size[1] - 20 * scale)
+        pen.ellipse((x, y, x + 20 * scale, y + 16 * scale), fill=tuple(draw.randrange(256) for _ in range(3)))
     buffer = io.BytesIO()
     image.save(buffer, "JPEG")
     return buffer.getvalue()
