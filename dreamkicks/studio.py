@@ -68,6 +68,8 @@ class Studio:
         self._open_painter = open_painter
         self._open_catalogue = open_catalogue
         self._draw = random.Random()
+        self.remark: str | None = None
+        """What the painter remarked when it painted last."""
 
     @cached_property
     def painter(self) -> Painter:
@@ -93,6 +95,7 @@ class Studio:
         seed = new_seed() if seed is None else check_seed(seed)
         words = check_prompt(prompt) if prompt is not None else grammar.random_prompt(random.Random(seed))
         painting = self.painter.imagine(words, seed, size=size, on_step=on_step)
+        self.remark = painting.remark
         return Dream.of(painting, "imagine", words), painting.picture
 
     def repaint(
@@ -109,6 +112,7 @@ class Studio:
             raise PromptError(f"The strength {strength} is not between 0 and 1. 1 lets everything change.")
         seed = new_seed() if seed is None else check_seed(seed)
         painting: Painting = self.painter.edit(picture, words, seed, strength=strength, on_step=on_step)
+        self.remark = painting.remark
         return Dream.of(painting, "edit", words, strength), painting.picture
 
     def imagine(self, prompt: str | None = None, seed: int | None = None, on_step: OnStep | None = None) -> Dream:

@@ -1,9 +1,9 @@
 """Measure the built-in encoder and brand heads on the held-out split, next to what they should beat.
 
-    python -m scripts.evaluate_encoder DATA
+    python -m scripts.evaluate_encoder DATA [--dreams 100]
 
-Prints Markdown tables: brands (F1, calibration, "not a sneaker"), words and pictures (recall, MRR), picture to picture
-(precision at 10), and how often a changed picture still finds its original.
+Prints Markdown tables: brands (F1, calibration, "not a sneaker"), words and pictures (recall, MRR), picture to picture and dream
+to picture (precision at 10), and how often a changed picture still finds its original.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import itertools
 import tarfile
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,16 +22,22 @@ import numpy as np
 import open_clip
 import torch
 from PIL import Image, ImageFilter, ImageOps
+from scipy.special import expit, logit, softmax
 from sklearn.metrics import f1_score
+from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import SVC
 from tqdm import tqdm
 
 from dreamkicks import locations
 from dreamkicks.brands.classifier import open_brands
 from dreamkicks.encoder.encoder import Encoder, open_encoder
-from scripts.lib.baselines import Describe, Lite0, hog, pixels
+from dreamkicks.painter.measure import measure
+from dreamkicks.painter.painter import open_painter
+from dreamkicks.painter.vocabulary import colour_name, silhouette_name
+from scripts.lib.baselines import Describe, Lite0, chance, hog, pixels
 from scripts.lib.photographs import BRANDS
-from scripts.lib.split import held_out, scales
+from scripts.lib.split import FOLDS, fold, held_out
+from scripts.train_brands import fit_gate, fit_temperature
 
 
 @dataclass(frozen=True)
@@ -41,8 +49,8 @@ class Photograph:
     group: str
 
 
-def load(data: Path, kind: str) -> list[Photograph]:
-    """All photographs of a kind with their rows of its table, where it has one."""
+def load(data: Path, kind: str, wanted: Callable[[str], bool]) -> list[Photograph]:
+    """The photographs of a kind from the groups that are wanted, with their rows of its table, where it has one."""
     rows: dict[str, dict[str, str]] = {}
     if (data / kind / f"{kind}.csv").exists():
         with open(data / kind / f"{kind}.csv", newline="", encoding="utf-8") as file:
@@ -51,12 +59,13 @@ def load(data: Path, kind: str) -> list[Photograph]:
     for archive in sorted((data / kind).glob("*.tar")):
         with tarfile.open(archive) as tar:
             for member in tqdm(tar.getmembers(), desc=f"read {archive.name}"):
-                stream = tar.extractfile(member)
+                row = rows.get(member.name, {})
+                group = row.get("group", member.name)
+                stream = tar.extractfile(member) if wanted(group) else None
                 if stream is not None:
-                    row = rows.get(member.name, {})
                     picture = Image.open(io.BytesIO(stream.read())).convert("RGB")
                     words = [row.get(name, "") for name in ("brand", "title", "colour")]
-                    found.append(Photograph(picture, *words, row.get("group", member.name)))
+                    found.append(Photograph(picture, *words, group))
     return found
 
 
@@ -76,51 +85,85 @@ def random_clip() -> Encoder:
     return fresh
 
 
-def calibration_error(chance: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
-    """Expected calibration error over bins of equal width."""
-    place = np.minimum((chance * bins).astype(int), bins - 1)
-    gaps = [
-        abs(right[place == b].mean() - chance[place == b].mean()) * (place == b).mean() for b in set(place.tolist())
-    ]
-    return float(sum(gaps))
+def calibration_error(likeliest: np.ndarray, right: np.ndarray, bins: int) -> float:
+    """Expected calibration error (Guo et al. 2017) of the likeliest answer's probability, over bins of equal width."""
+    place = np.minimum((likeliest * bins).astype(int), bins - 1)
+    gaps = [abs(right[place == b].sum() - likeliest[place == b].sum()) for b in set(place.tolist())]
+    return float(sum(gaps) / len(right))
 
 
-def brands(train: list[Photograph], held: list[Photograph], other: list[Photograph]) -> None:
+def support_vectors(train: np.ndarray, answers: Sequence[int], asked: np.ndarray) -> np.ndarray:
+    """Answers of a support vector machine with a Gaussian kernel of scikit-learn's default width."""
+    gamma = 1 / (train.shape[1] * train.var())
+    # libsvm's own kernel takes many minutes over thousands of numbers.
+    machine = SVC(C=10, kernel="precomputed").fit(rbf_kernel(train, gamma=gamma), answers)
+    return machine.predict(rbf_kernel(asked, train, gamma=gamma))
+
+
+def brands(train: list[Photograph], held: list[Photograph], described: dict[str, Describe]) -> None:
     names = [BRANDS.index(one.brand) for one in held]
     answers = [BRANDS.index(one.brand) for one in train]
-    encoder = open_encoder()
-    rows = []
-    for name, describe in (("HOG + SVM", hog), ("EfficientNet-lite0 + SVM", Lite0())):
-        machine = SVC(C=10).fit(in_batches(describe, train), answers)
-        rows.append((name, machine.predict(in_batches(describe, held))))
-    verdicts = open_brands().classify(in_batches(encoder.pictures, held))
-    shares = open_brands().probabilities(in_batches(encoder.pictures, held))
-    rows.append(("built-in", shares.argmax(1)))
+    shares = open_brands().probabilities(in_batches(open_encoder().pictures, held))
+    rows = {
+        f"{name} + SVM": support_vectors(in_batches(describe, train), answers, in_batches(describe, held))
+        for name, describe in described.items()
+    }
     print("\n| brands, 13, held out | F1 macro | F1 weighted |\n|---|---|---|")
-    for name, guess in rows:
+    for name, guess in [*rows.items(), ("built-in", shares.argmax(1))]:
         macro, weighted = (f1_score(names, guess, average=way) for way in ("macro", "weighted"))
         print(f"| {name} | {macro:.3f} | {weighted:.3f} |")
-    fresh = np.array([not scales(one.group) for one in held])  # the others set the scale of the probabilities
-    error = calibration_error(shares.max(1)[fresh], (shares.argmax(1) == names)[fresh])
-    print(f"\n{len(held)} photographs; expected calibration error {error:.3f} on the {fresh.sum()} that set no scale")
-    other = [one for one in other if not scales(one.group)]
-    found = np.array(
-        [not verdict.is_sneaker for verdict in open_brands().classify(in_batches(encoder.pictures, other))]
+    calibration(shares, np.array(names), held)
+
+
+def calibration(shares: np.ndarray, names: np.ndarray, held: list[Photograph]) -> None:
+    """The temperature is set anew for each fold, by the other folds: the one that ships has seen them all."""
+    logits = np.log(np.maximum(shares, 1e-30))
+    folds = np.array([fold(one.group) for one in held])
+    likeliest = np.zeros(len(held))
+    for part in range(FOLDS):
+        temperature = fit_temperature(logits[folds != part], names[folds != part])
+        likeliest[folds == part] = softmax(logits[folds == part] / temperature, axis=1).max(1)
+    right = shares.argmax(1) == names
+    errors = " and ".join(f"{calibration_error(likeliest, right, bins):.3f} over {bins} bins" for bins in (10, 15))
+    draw = np.random.default_rng(0)
+    again = [draw.integers(0, len(held), len(held)) for _ in range(1000)]
+    low, high = np.percentile([calibration_error(likeliest[i], right[i], 10) for i in again], [2.5, 97.5])
+    # Bins of few photographs are off by chance, so that no error is zero.
+    least = np.mean([calibration_error(likeliest, draw.random(len(held)) < likeliest, 10) for _ in range(1000)])
+    print(
+        f"\n{len(held)} photographs; expected calibration error {errors}; 95 % of {len(again)} bootstrap samples have "
+        f"{low:.3f} to {high:.3f} over 10 bins; were the probabilities true, it would be {least:.3f} by chance"
     )
-    wrong = np.array([not verdict.is_sneaker for verdict in verdicts])[fresh]
-    # Precision depends on how many of each there are; here as if there were as many sneakers as other things.
-    precision = found.mean() / (found.mean() + wrong.mean())
-    print(f"not a sneaker: recall {found.mean():.3f}, precision {precision:.3f} ({len(other)} other things)")
+
+
+def gate(held: list[Photograph], other: list[Photograph]) -> None:
+    """Slope, shift and threshold are set anew for each fold too; judged are the brands that make little but sneakers."""
+    seen = [*held, *other]
+    verdicts = open_brands().classify(in_batches(open_encoder().pictures, seen))
+    raw = logit(np.clip([verdict.sneaker_probability for verdict in verdicts], 1e-7, 1 - 1e-7))
+    shoe = np.arange(len(seen)) < len(held)
+    folds = np.array([fold(one.group) for one in seen])
+    refused = np.zeros(len(seen), bool)
+    for part in range(FOLDS):
+        slope, shift, threshold = fit_gate(raw[folds != part], shoe[folds != part])
+        refused[folds == part] = expit(slope * raw[folds == part] + shift) < threshold
+    sure = np.array([one.brand in BRANDS for one in seen])
+    found, wrong = refused[~shoe], refused[sure & shoe]
+    print(
+        f"\nnot a sneaker: recall {found.mean():.3f}, precision {found.sum() / (found.sum() + wrong.sum()):.3f} "
+        f"({len(found)} other things among {len(wrong)} sneakers; {found.mean() / (found.mean() + wrong.mean()):.3f} "
+        "were there as many of both)"
+    )
 
 
 def words(held: list[Photograph]) -> None:
     titles = sorted({one.title.lower() for one in held if one.title})
     shown = [one for one in held if one.title]
     right = np.array([[one.title.lower() == title for one in shown] for title in titles])
-    print(
-        "\n| words and pictures, held out | words → pictures R@1 | R@5 | R@10 | MRR | pictures → words R@1 | R@5 | R@10 | MRR |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|")
+    columns = [
+        f"{way} {what}" for way in ("words → pictures", "pictures → words") for what in ("R@1", "R@5", "R@10", "MRR")
+    ]
+    print(f"\n| words and pictures, held out | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
     for name, encoder in (("random CLIP", random_clip()), ("built-in", open_encoder())):
         scores = encoder.words(titles) @ in_batches(encoder.pictures, shown).T
         cells = []
@@ -132,12 +175,10 @@ def words(held: list[Photograph]) -> None:
     print(f"\n{len(titles)} titles, {len(shown)} photographs")
 
 
-def phone(picture: Image.Image) -> Image.Image:
-    """On a wooden floor: the white paper becomes brown stripes."""
-    sheet = Image.new("RGB", picture.size, (150, 110, 80))
-    for x in range(0, picture.width, 16):
-        sheet.paste((120, 85, 60), (x, 0, x + 2, picture.height))
-    return Image.composite(sheet, picture, picture.convert("L").point(lambda level: 255 if level > 245 else 0))
+def on(picture: Image.Image, sheet: Image.Image) -> Image.Image:
+    """The picture with the sheet in place of its white paper."""
+    paper = picture.convert("L").point(lambda level: 255 if level > 245 else 0)
+    return Image.composite(sheet.resize(picture.size), picture, paper)
 
 
 def jpeg(picture: Image.Image) -> Image.Image:
@@ -151,59 +192,98 @@ def crop(picture: Image.Image) -> Image.Image:
     return picture.crop((w // 12, h // 12, w - w // 12, h - h // 12))
 
 
-CHANGES = {
+CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "mirror": ImageOps.mirror,
     "crop": crop,
-    "grey paper": lambda p: Image.composite(
-        Image.new("RGB", p.size, (214, 214, 214)), p, p.convert("L").point(lambda level: 255 if level > 245 else 0)
-    ),
+    "grey paper": lambda p: on(p, Image.new("RGB", (1, 1), (214, 214, 214))),
     "blur": lambda p: p.filter(ImageFilter.GaussianBlur(max(p.size) / 100)),
     "JPEG 20": jpeg,
-    "floor": phone,
 }
 
 
-def neighbours(held: list[Photograph]) -> None:
-    described: dict[str, Describe] = {
-        "pixels": pixels,
-        "HOG": hog,
-        "EfficientNet-lite0": Lite0(),
-        "built-in": open_encoder().pictures,
-    }
-    groups = np.array([one.group for one in held])
-    print(
-        f"\n| picture to picture, held out | brand P@10 | colour P@10 | {' | '.join(CHANGES)} |\n|---|---|---|{'---|' * len(CHANGES)}"
-    )
+def robustness(held: list[Photograph], phone: list[Photograph], described: dict[str, Describe]) -> None:
+    # The upper edge of a phone photograph is floor.
+    floors = itertools.cycle([one.picture.crop((0, 0, one.picture.width, one.picture.height // 8)) for one in phone])
+    changes = {**CHANGES, "phone's floor": lambda p: on(p, next(floors))}
+    originals = {name: in_batches(describe, held) for name, describe in described.items()}
+    cells = defaultdict(list)
+    for title, change in changes.items():
+        changed = [change(one.picture) for one in tqdm(held, desc=title)]
+        for name, describe in described.items():
+            nearest = (describe(changed) @ originals[name].T).argmax(1)
+            cells[name].append(f"{(nearest == np.arange(len(held))).mean():.3f}")
+    print(f"\n| changed picture → its original, held out | {' | '.join(changes)} |\n|---|{'---|' * len(changes)}")
+    for name, row in cells.items():
+        print(f"| {name} | {' | '.join(row)} |")
+    print(f"\nThe share whose nearest of {len(held)} photographs is their original.")
+
+
+def look(picture: Image.Image) -> tuple[str, str] | None:
+    """The names of the colour and the silhouette that are measured from a side view's pixels."""
+    found = measure(np.asarray(picture.resize((128, 128), Image.Resampling.LANCZOS)))
+    if found is None or found.blueprint.upper is None or found.blueprint.height is None:
+        return None
+    return colour_name(found.blueprint.upper), silhouette_name(found.blueprint.height)
+
+
+def apart(scores: np.ndarray, photographs: Sequence[Photograph]) -> np.ndarray:
+    """The scores (n, n) without those inside a group: another photograph of the same shoe is no find."""
+    groups = np.array([one.group for one in photographs])
+    return np.where(groups[:, None] == groups[None], -np.inf, scores)
+
+
+def precision(scores: np.ndarray, asked: Sequence[str], there: Sequence[str]) -> str:
+    """Share of the ten best in each row of the scores (asked, there) that answer with what was asked; "" asks nothing."""
+    near = np.argsort(-scores, axis=1)[:, :10]
+    wanted, given = (np.array([one.lower() for one in names]) for names in (asked, there))
+    return f"{(given[near] == wanted[:, None])[wanted != ''].mean():.3f}"
+
+
+def neighbours(held: list[Photograph], side: list[Photograph], described: dict[str, Describe], count: int) -> None:
+    """`count` dreams are painted as a side view looks, and judged by what they themselves show."""
+    painter = open_painter()
+    measured = [(one, shown) for one in side if (shown := look(one.picture))]
+    side, looks = [one for one, _ in measured], [shown for _, shown in measured]
+    pick = np.random.default_rng(0).permutation(len(looks))[:count].tolist()
+    painted = [painter.imagine(" ".join(looks[i]), i).picture for i in tqdm(pick, desc="dream")]
+    dreamt = [(picture, shown) for picture in painted if (shown := look(picture))]
+    dreams, asked = [picture for picture, _ in dreamt], [shown for _, shown in dreamt]
+    columns = ["brand", "colour", "side views: colour", "silhouette", "dreams: colour", "silhouette"]
+    print(f"\n| precision at 10, held out | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
     for name, describe in described.items():
-        rows = in_batches(describe, held)
-        scores = rows @ rows.T
-        scores[groups[:, None] == groups[None]] = -np.inf  # its own group is no find
-        near = np.argsort(-scores, axis=1)[:, :10]
-        cells = []
-        for what in ("brand", "colour"):
-            said = np.array([getattr(one, what).lower() for one in held])
-            known = said != ""
-            cells.append(f"{(said[near[known]] == said[known][:, None]).mean():.3f}")
-        for change in CHANGES.values():
-            changed = describe([change(one.picture) for one in held])
-            cells.append(f"{((changed @ rows.T).argmax(1) == np.arange(len(held))).mean():.3f}")
+        rows, views = in_batches(describe, held), in_batches(describe, side)
+        among, beside, found = apart(rows @ rows.T, held), apart(views @ views.T, side), describe(dreams) @ views.T
+        cells = [precision(among, said, said) for said in ([p.brand for p in held], [p.colour for p in held])]
+        cells += [precision(beside, own, own) for own in zip(*looks, strict=True)]
+        cells += [
+            precision(found, *pair) for pair in zip(zip(*asked, strict=True), zip(*looks, strict=True), strict=True)
+        ]
         print(f"| {name} | {' | '.join(cells)} |")
-    print("\nThe columns after P@10 are the share of changed pictures whose nearest is their original.")
+    print(
+        f"\n{len(held)} photographs with brand and, for {sum(one.colour != '' for one in held)}, colour as shops say them; "
+        f"{len(side)} side views and {len(dreams)} dreams with colour and silhouette measured from their pixels."
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="folder with labelled/ and other/")
+    parser.add_argument("data", type=Path, help="folder with labelled/, side/, other/ and phone/")
+    parser.add_argument("--dreams", type=int, default=100, help="how many dreams look for products")
     arguments = parser.parse_args()
-    labelled = load(arguments.data, "labelled")
-    held = [one for one in labelled if held_out(one.group)]
-    thirteen = [one for one in labelled if one.brand in BRANDS]
-    other = [one for one in load(arguments.data, "other") if held_out(one.group)]
-    brands(
-        [one for one in thirteen if not held_out(one.group)], [one for one in thirteen if held_out(one.group)], other
-    )
+    labelled = load(arguments.data, "labelled", lambda _: True)
+    train, held = ([one for one in labelled if held_out(one.group) == out] for out in (False, True))
+    older: dict[str, Describe] = {
+        "pixels": pixels,
+        "HOG": hog,
+        "EfficientNet-lite0": Lite0(),
+        "random CLIP": random_clip().pictures,
+    }
+    every = {"chance": chance, **older, "built-in": open_encoder().pictures}
+    brands([one for one in train if one.brand in BRANDS], [one for one in held if one.brand in BRANDS], older)
+    gate(held, load(arguments.data, "other", held_out))
     words(held)
-    neighbours(held)
+    neighbours(held, load(arguments.data, "side", held_out), every, arguments.dreams)
+    robustness(held, load(arguments.data, "phone", lambda _: True), every)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
     python -m scripts.train_brands DATA [--out weights/brands]
 
-The heads are fitted outside the held-out split. Half of that split, by group, sets the scale of the probabilities (Guo et al. 2017,
-arXiv:1706.04599; Platt 1999), which moves no guess; the other half measures it in evaluate_encoder.
+The heads are fitted outside the held-out split and their strength is chosen by cross-validation there. The encoder has seen those
+photographs too and is surer of them than it should be, so the held-out ones set the scale of the probabilities (Guo et al. 2017,
+arXiv:1706.04599; Platt 1999), which moves no guess. evaluate_encoder sets it again, without the fold that it judges.
 """
 
 from __future__ import annotations
@@ -15,23 +16,73 @@ from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
-from scipy.special import expit
+from scipy.special import expit, logsumexp
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
 
 from dreamkicks.encoder.encoder import open_encoder
 from dreamkicks.files import write_atomic, write_checksums
+from scripts.lib.split import FOLDS
 from scripts.lib.vectors import embed_photographs
 
+LEADING = 32
+"""Components of the vectors that say something about brands; the others say what single photographs look like."""
+STRENGTHS = (0.003, 0.01, 0.03, 0.1)
 
-def log_loss(logits: np.ndarray, target: np.ndarray) -> float:
-    """Mean negative log-likelihood of the targets (n,) under logits (n, k)."""
-    shifted = logits - logits.max(1, keepdims=True)
-    return float((np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(target)), target]).mean())
+
+def fit_brands(vectors: np.ndarray, brand: np.ndarray, strength: float) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (dim, brands) and bias (brands,) of a logistic head on the leading components, each of unit variance."""
+    leading = PCA(LEADING, whiten=True).fit(vectors)
+    head = LogisticRegression(C=strength, max_iter=2000).fit(leading.transform(vectors), brand)
+    weights = (leading.components_.T / np.sqrt(leading.explained_variance_)) @ head.coef_.T
+    return weights, head.intercept_ - leading.mean_ @ weights
+
+
+def choose_strength(vectors: np.ndarray, brand: np.ndarray, fold: np.ndarray) -> float:
+    """The one with the best F1 macro over the folds."""
+    scores = {}
+    for strength in STRENGTHS:
+        guess = np.empty_like(brand)
+        for part in range(FOLDS):
+            weights, bias = fit_brands(vectors[fold != part], brand[fold != part], strength)
+            guess[fold == part] = (vectors[fold == part] @ weights + bias).argmax(1)
+        scores[strength] = f1_score(brand, guess, average="macro")
+        print(f"C {strength:6.3f}: F1 macro {scores[strength]:.4f} over {FOLDS} folds of the training split")
+    return max(scores, key=scores.__getitem__)
+
+
+def fit_temperature(logits: np.ndarray, answer: np.ndarray) -> float:
+    """What to divide logits (n, k) by, so that their probabilities fit the answers (n,) best."""
+
+    def loss(temperature: float) -> float:
+        scaled = logits / temperature
+        return float((logsumexp(scaled, axis=1) - scaled[np.arange(len(answer)), answer]).mean())
+
+    return float(minimize_scalar(loss, bounds=(0.05, 20), method="bounded").x)
+
+
+def fit_gate(raw: np.ndarray, shoe: np.ndarray) -> tuple[float, float, float]:
+    """Slope and shift of the sneaker head's logits (n,), and the probability from which a picture is a sneaker."""
+    # Other things are one in five here and far more in the world: both kinds count the same.
+    weight = np.where(shoe, 0.5 / shoe.sum(), 0.5 / (~shoe).sum())
+
+    def loss(parameters: np.ndarray) -> float:
+        z = parameters[0] * raw + parameters[1]
+        return float((weight * np.logaddexp(0, -np.where(shoe, z, -z))).sum() + 1e-3 * parameters[0] ** 2)
+
+    slope, shift = minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead").x
+    scaled = expit(slope * raw + shift)
+    cuts = np.linspace(0.02, 0.98, 97)
+    gap = [abs((scaled[shoe] >= cut).mean() - (scaled[~shoe] < cut).mean()) for cut in cuts]
+    level = cuts[np.isclose(gap, min(gap))]
+    # The middle of the cuts where both kinds are found equally well.
+    return float(slope), float(shift), float(level[len(level) // 2])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="folder with labelled/, side/ and other/")
+    parser.add_argument("data", type=Path, help="folder with labelled/ and other/")
     parser.add_argument("--out", type=Path, default=Path("weights/brands"))
     parser.add_argument("--work", type=Path, default=Path(".train/brands"))
     arguments = parser.parse_args()
@@ -39,44 +90,24 @@ def main() -> None:
     found = embed_photographs(arguments.data, encoder, arguments.work)
 
     thirteen = (found.brand >= 0) & (found.kind == "labelled")
-    labelled, unseen = np.flatnonzero(thirteen & ~found.held), np.flatnonzero(thirteen & found.scales)
+    labelled, unseen = np.flatnonzero(thirteen & ~found.held), np.flatnonzero(thirteen & found.held)
     known, brand = np.unique(found.brand[labelled], return_inverse=True)
-    check = found.fold[labelled] == 0
-    losses = {}
-    for strength in (0.3, 1.0, 3.0, 10.0, 30.0):
-        head = LogisticRegression(C=strength, max_iter=2000).fit(found.vectors[labelled[~check]], brand[~check])
-        losses[strength] = log_loss(head.decision_function(found.vectors[labelled[check]]), brand[check])
-        print(f"C {strength:6.1f}: loss {losses[strength]:.4f} on a fifth of the training groups")
-    strength = min(losses, key=losses.__getitem__)
-    head = LogisticRegression(C=strength, max_iter=2000).fit(found.vectors[labelled], brand)
+    strength = choose_strength(found.vectors[labelled], brand, found.fold[labelled])
+    weights, bias = fit_brands(found.vectors[labelled], brand, strength)
     unseen = unseen[np.isin(found.brand[unseen], known)]
-    logits, answer = head.decision_function(found.vectors[unseen]), np.searchsorted(known, found.brand[unseen])
-    fit = minimize_scalar(lambda t: log_loss(logits / t, answer), bounds=(0.2, 5), method="bounded")
-    temperature = float(fit.x)
+    answer = np.searchsorted(known, found.brand[unseen])
+    temperature = fit_temperature(found.vectors[unseen] @ weights + bias, answer)
 
     shoe = found.kind != "other"
-    gate = LogisticRegression(C=30.0, max_iter=2000, class_weight="balanced")
+    gate = LogisticRegression(C=10.0, max_iter=2000, class_weight="balanced")
     gate.fit(found.vectors[~found.held], shoe[~found.held])
-    raw, shoe = gate.decision_function(found.vectors[found.scales]), shoe[found.scales]
-    # Other things are one in five here and far more in the world: both kinds count the same.
-    weight = np.where(shoe, 0.5 / shoe.sum(), 0.5 / (~shoe).sum())
-
-    def platt(parameters: np.ndarray) -> float:
-        z = parameters[0] * raw + parameters[1]
-        return float((weight * np.logaddexp(0, -np.where(shoe, z, -z))).sum() + 1e-3 * parameters[0] ** 2)
-
-    slope, shift = minimize(platt, np.array([1.0, 0.0]), method="Nelder-Mead").x
-    scaled = expit(slope * raw + shift)
-    cuts = np.linspace(0.02, 0.98, 97)
-    gap = [abs((scaled[shoe] >= cut).mean() - (scaled[~shoe] < cut).mean()) for cut in cuts]
-    level = cuts[np.isclose(gap, min(gap))]
-    threshold = float(level[len(level) // 2])  # the middle of the cuts where both kinds are found equally well
+    slope, shift, threshold = fit_gate(gate.decision_function(found.vectors[found.held]), shoe[found.held])
 
     buffer = io.BytesIO()
     np.savez(
         buffer,
-        brand_weights=(head.coef_.T / temperature).astype(np.float32),
-        brand_bias=(head.intercept_ / temperature).astype(np.float32),
+        brand_weights=(weights / temperature).astype(np.float32),
+        brand_bias=(bias / temperature).astype(np.float32),
         sneaker_weights=(gate.coef_[0] * slope).astype(np.float32),
         sneaker_bias=np.float32(gate.intercept_[0] * slope + shift),
     )

@@ -1,6 +1,7 @@
-"""Train the built-in painter: autoencoder, then one denoiser that imagines and edits.
+"""Train the built-in painter: autoencoder, prior of drafts, then one denoiser that paints drafts out and edits pictures.
 
-    python -m scripts.train_painter DATA [--config scripts/configs/painter.toml] [--work .train/painter] [--out weights/painter]
+    python -m scripts.train_painter DATA [--config scripts/configs/painter.toml] [--work .train/painter]
+        [--out weights/painter] [--start FOLDER]
 
 Every stage keeps its state in the work folder; run the same command again to go on after an interruption.
 """
@@ -8,9 +9,8 @@ Every stage keeps its state in the work folder; run the same command again to go
 from __future__ import annotations
 
 import argparse
-import random
+import json
 import tomllib
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,34 +22,21 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from dreamkicks.files import write_checksums
-from dreamkicks.painter.blueprint import Blueprint, Lab
-from dreamkicks.painter.measure import Measured, measure
-from dreamkicks.painter.networks import SLOTS, BlockAutoencoder, BlueprintEncoder, encode_slots
-from dreamkicks.painter.pipeline import CROP, SneakerPipeline
-from dreamkicks.painter.region import stretch_collar, stretch_sole
-from scripts.lib import pairs
+from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, DraftPrior
+from dreamkicks.painter.pipeline import SneakerPipeline
 from scripts.lib.clock import Checkpoint, clock
+from scripts.lib.examples import Pool, build_pool, to_tensor
 from scripts.lib.sideviews import SideViews, load_side_views
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-TOP, BOTTOM = CROP
 
 
-@dataclass
-class Pool:
-    """Training examples: targets, the spoilt sources of the edits, what the targets show and which slot was spoilt."""
-
-    target: Tensor  # (n, latent channels, 12, 16) float16
-    source: Tensor  # the same
-    values: Tensor  # (n, slots, 3)
-    present: Tensor  # (n, slots) bool
-    slot: Tensor  # (n,) index into SLOTS
-    photograph: Tensor  # (n,) bool: the target is an untouched photograph
-
-
-def to_tensor(pictures: np.ndarray) -> Tensor:
-    """(n, 128, 128, 3) uint8 to the band that the painter paints, (n, 3, 96, 128) in -1..1."""
-    return torch.from_numpy(np.ascontiguousarray(pictures[:, TOP:BOTTOM])).permute(0, 3, 1, 2).float() / 127.5 - 1
+def descend(loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
+    """One step, of bounded length."""
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], 1.0)
+    optimiser.step()
 
 
 def principal_components(pictures: np.ndarray, count: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -88,10 +75,7 @@ def train_autoencoder(views: SideViews, config: dict, work: Path) -> BlockAutoen
         loss = (fake - real).abs().mean() + sum(
             (fake.diff(dim=axis) - real.diff(dim=axis)).abs().mean() for axis in (2, 3)
         )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
+        descend(loss, optimiser)
         if step % 200 == 199:
             with torch.no_grad():
                 error = (model.decode(model.encode(held)).clamp(-1, 1) - held).square().mean()
@@ -100,92 +84,52 @@ def train_autoencoder(views: SideViews, config: dict, work: Path) -> BlockAutoen
     return model
 
 
-def random_colour(seen: list[Measured], draw: random.Random) -> Lab:
-    """A colour to repaint a part with: half what other shoes wear, the rest vivid or neutral."""
-    kind = draw.random()
-    if kind < 0.4:
-        return draw.choice(seen).blueprint.upper or (50, 0, 0)
-    if kind < 0.8:
-        angle, chroma = draw.uniform(0, 6.283), draw.uniform(25, 80)
-        return draw.uniform(25, 85), chroma * float(np.cos(angle)), chroma * float(np.sin(angle))
-    return draw.choice([8.0, 15.0, 35.0, 60.0, 85.0, 97.0]), draw.uniform(-2, 2), draw.uniform(-3, 6)
+def make_prior(pool: Pool, config: dict) -> DraftPrior:
+    """A prior over the principal components of the photographs' latents."""
+    real = pool.target[pool.photograph].flatten(1).float().unique(dim=0)
+    mean = real.mean(0)
+    _, values, vectors = torch.pca_lowrank(real - mean, q=config["components"] + 32, center=False, niter=4)
+    deviation = values[: config["components"]] / len(real) ** 0.5
+    prior = DraftPrior(tuple(pool.target.shape[1:]), config["components"], config["width"], config["blocks"])
+    # As for the latents themselves: the square root of the relative deviation puts shape before detail.
+    scale = (deviation * deviation[0]).sqrt()
+    prior.mean.copy_(mean)
+    prior.basis.copy_(vectors[:, : config["components"]].T)
+    prior.scale.copy_(scale * (deviation / scale).square().mean().sqrt())
+    return prior
 
 
-def spoil(
-    picture: np.ndarray, seen: Measured, everyone: list[Measured], views: SideViews, draw: random.Random
-) -> list[tuple[np.ndarray, np.ndarray, Blueprint, str, bool]]:
-    """Four examples of one photograph: (target, source, what the target shows, spoilt slot, target untouched)."""
-    shown = seen.blueprint
-    if shown.upper is None:
-        return []
-    examples = []
-    colour = random_colour(everyone, draw)
-    repainted = pairs.recolour(picture, seen, "upper", colour)
-    examples.append((picture, repainted, shown, "upper", True))
-    # The repainted one as a target, where it came out as asked: colours that few shops stock.
-    again = measure(repainted)
-    if again is not None and again.blueprint.upper is not None and distance(again.blueprint.upper, colour) < 12:
-        examples.append((repainted, picture, replace(again.blueprint, brand=shown.brand), "upper", False))
-    turned, turned_shown = pairs.turn_hue(picture, shown, draw.uniform(0.5, 5.8))
-    parts = [p for p in ("sole", "sole", "accent", "toe", "heel") if getattr(shown, p) is not None]
-    if parts:
-        part = draw.choice(parts)
-        turned_seen = replace(seen, blueprint=turned_shown)
-        spoilt = pairs.recolour(turned, turned_seen, part, random_colour(everyone, draw))
-        examples.append((turned, spoilt, turned_shown, part, False))
-        part = draw.choice(parts)
-        spoilt = pairs.recolour(picture, seen, part, random_colour(everyone, draw))
-        examples.append((picture, spoilt, shown, part, True))
-    shape = draw.choice(["height", "height", "sole_height", "pattern"])
-    if shape == "sole_height" and shown.sole_height is not None:
-        wanted = draw.uniform(0.06, 0.24)
-        spoilt = stretch_sole(picture, seen, float(np.clip(wanted / shown.sole_height, 0.4, 2.2)))
-    elif shape == "pattern":
-        other = np.asarray(views.pictures[draw.randrange(len(views.names))])
-        spoilt = pairs.smooth(picture, seen) if (shown.pattern or 0) > 0.5 else pairs.roughen(picture, seen, other)
-    else:
-        shape = "height"
-        wanted = draw.uniform(0.36, 0.72)
-        line = (seen.box[3] - seen.sole_line) / (seen.box[2] - seen.box[0])
-        factor = (wanted - line) / max(0.05, (shown.height or 0.5) - line)
-        spoilt = stretch_collar(picture, seen, float(np.clip(factor, 0.5, 1.8)))
-    examples.append((picture, spoilt, shown, shape, True))
-    return examples
-
-
-def distance(one: Lab, other: Lab) -> float:
-    """CIE76 colour difference."""
-    return float(np.linalg.norm(np.subtract(one, other)))
-
-
-@torch.no_grad()
-def build_pool(views: SideViews, vae: BlockAutoencoder, seed: int, work: Path) -> Pool:
-    """Measure and spoil every training picture once; only latents are kept."""
-    file = work / "pool.pt"
-    if file.exists():
-        return Pool(**torch.load(file, weights_only=True))
-    draw = random.Random(seed)
-    train = np.flatnonzero(~views.held)
-    seen = {i: found for i in tqdm(train, desc="measure") if (found := measure(np.asarray(views.pictures[i])))}
-    everyone = list(seen.values())
-    columns: dict[str, list] = {name: [] for name in Pool.__annotations__}
-    for i, found in tqdm(seen.items(), desc="spoil"):
-        brand = views.brands[i] if views.brands[i] in ("Adidas", "Jordan", "Nike") else None
-        found = replace(found, blueprint=replace(found.blueprint, brand=brand))
-        examples = spoil(np.asarray(views.pictures[i]), found, everyone, views, draw)
-        if not examples:
-            continue
-        targets, sources, blueprints, slots, untouched = zip(*examples, strict=True)
-        columns["target"].append(vae.encode(to_tensor(np.stack(targets))).half())
-        columns["source"].append(vae.encode(to_tensor(np.stack(sources))).half())
-        values, present = encode_slots(blueprints)
-        columns["values"].append(values)
-        columns["present"].append(present)
-        columns["slot"].append(torch.tensor([SLOTS.index(slot) for slot in slots]))
-        columns["photograph"].append(torch.tensor(untouched))
-    pool = Pool(**{name: torch.cat(parts) for name, parts in columns.items()})
-    torch.save(asdict(pool), file)
-    return pool
+def train_prior(pool: Pool, config: dict, work: Path) -> DraftPrior:
+    """The flow of drafts given blueprints."""
+    folder = work / "prior"
+    if folder.exists():
+        return DraftPrior.from_pretrained(folder)
+    prior = make_prior(pool, config).to(DEVICE)
+    codes = torch.cat([prior.encode(part.float().to(DEVICE)) for part in pool.target.split(4096)])
+    # Photographs three times as often as what was repainted: their colours go together.
+    weight = torch.where(pool.photograph, 3.0, 1.0)
+    parameters = [p for p in prior.parameters() if p.requires_grad]
+    print(f"prior: {sum(p.numel() for p in prior.parameters()) / 1e6:.1f} M parameters, {len(codes)} examples")
+    optimiser = torch.optim.AdamW(parameters, lr=config["learning_rate"], betas=(0.9, 0.99), weight_decay=0.02)
+    ema = EMAModel(parameters, decay=0.999, use_ema_warmup=True, power=0.8)
+    losses: list[float] = []
+    for step, done in clock(config["minutes"], "prior"):
+        optimiser.param_groups[0]["lr"] = config["learning_rate"] * min(1, step / 200) * max(0.02, 1 - done)
+        pick = torch.multinomial(weight, config["batch"], replacement=True)
+        target, values, present = codes[pick], pool.values[pick].to(DEVICE), pool.present[pick].to(DEVICE)
+        told = present & (torch.rand(present.shape) < torch.rand(len(pick), 1)).to(DEVICE)
+        noise = torch.randn_like(target)
+        when = torch.rand(len(pick), device=DEVICE)
+        guess = prior((1 - when[:, None]) * target + when[:, None] * noise, when, values, told)
+        loss = F.mse_loss(guess, noise - target)
+        descend(loss, optimiser)
+        ema.step(parameters)
+        losses.append(loss.item())
+        if step % 1000 == 999:
+            tqdm.write(f"prior step {step + 1}: loss {np.mean(losses[-1000:]):.4f}")
+    ema.copy_to(parameters)
+    prior.cpu().save_pretrained(folder)
+    return prior
 
 
 def make_unet(config: dict, latent_channels: int) -> UNet2DConditionModel:
@@ -207,14 +151,22 @@ def make_unet(config: dict, latent_channels: int) -> UNet2DConditionModel:
     )
 
 
-def batch_of(pool: Pool, size: int, edit_share: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Targets, sources (zero where the painter is to imagine), slot values and which slots are told."""
+def drafts(prior: DraftPrior, latents: Tensor) -> Tensor:
+    """What the prior could have made of these: their leading components, more or fewer of them, a little off."""
+    codes = prior.encode(latents)
+    codes = codes + torch.rand(len(codes), 1) * 0.3 * codes.std(0) * torch.randn_like(codes)
+    count = codes.shape[1] * 5 ** -torch.rand(len(codes), 1)  # 26 to 128 of 128
+    return prior.decode(codes * (torch.arange(codes.shape[1]) < count))
+
+
+def batch_of(pool: Pool, prior: DraftPrior, size: int, edit_share: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Targets, sources (a draft where the painter is to imagine), slot values and which slots are told."""
     pick = torch.randint(len(pool.slot), (size,))
     target, values, slot = pool.target[pick].float(), pool.values[pick], pool.slot[pick]
     shown = pool.present[pick]
     edit = torch.rand(size) < edit_share
     source = pool.source[pick].float()
-    source = (source + 0.03 * torch.randn_like(source)) * edit[:, None, None, None]
+    source = torch.where(edit[:, None, None, None], source + 0.03 * torch.randn_like(source), drafts(prior, target))
     # Imagining: any subset of what is shown may be told. Editing: the spoilt slot, seldom more.
     told = torch.rand(shown.shape) < torch.rand(size, 1) * 0.9 + 0.1
     few = torch.rand(shown.shape) < 0.25 * (torch.rand(size, 1) < 0.3)
@@ -225,11 +177,16 @@ def batch_of(pool: Pool, size: int, edit_share: float) -> tuple[Tensor, Tensor, 
 
 
 def train_denoiser(
-    pool: Pool, config: dict, latent_channels: int, work: Path
+    pool: Pool, prior: DraftPrior, config: dict, work: Path, start: Path | None
 ) -> tuple[UNet2DConditionModel, BlueprintEncoder]:
     """Flow matching (Lipman et al. 2022, arXiv:2210.02747) with logit-normal times (Esser et al. 2024, arXiv:2403.03206)."""
-    unet = make_unet(config, latent_channels).to(DEVICE, memory_format=torch.channels_last)
-    reader = BlueprintEncoder(width=config["token_width"]).to(DEVICE)
+    if start is None:
+        unet, reader = make_unet(config, pool.target.shape[1]), BlueprintEncoder(width=config["token_width"])
+    else:
+        unet = UNet2DConditionModel.from_pretrained(start / "unet", torch_dtype=torch.float32)
+        reader = BlueprintEncoder.from_pretrained(start / "reader", torch_dtype=torch.float32)
+    unet.to(DEVICE, memory_format=torch.channels_last).train()
+    reader.to(DEVICE).train()
     parameters = [*unet.parameters(), *reader.parameters()]
     print(f"denoiser: {sum(p.numel() for p in parameters) / 1e6:.1f} M parameters, {len(pool.slot)} examples")
     optimiser = torch.optim.AdamW(parameters, lr=config["learning_rate"], betas=(0.9, 0.99), weight_decay=0.01)
@@ -245,7 +202,9 @@ def train_denoiser(
     losses: list[float] = []
     for step, done in clock(config["minutes"], "denoiser", spent, first):
         optimiser.param_groups[0]["lr"] = config["learning_rate"] * min(1, step / 100) * max(0.02, 1 - done)
-        target, source, values, told = (t.to(DEVICE) for t in batch_of(pool, config["batch"], config["edit_share"]))
+        target, source, values, told = (
+            t.to(DEVICE) for t in batch_of(pool, prior, config["batch"], config["edit_share"])
+        )
         noise = torch.randn_like(target)
         when = torch.sigmoid(torch.randn(len(target), device=DEVICE))
         blend = when[:, None, None, None]
@@ -256,10 +215,7 @@ def train_denoiser(
                 noisy.contiguous(memory_format=torch.channels_last), when * 1000, tokens, class_labels=pooled
             ).sample
         loss = F.mse_loss(guess.float(), noise - target)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimiser.step()
+        descend(loss, optimiser)
         ema.step(parameters)
         losses.append(loss.item())
         if step % 50 == 49:
@@ -285,6 +241,7 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=Path("scripts/configs/painter.toml"))
     parser.add_argument("--work", type=Path, default=Path(".train/painter"))
     parser.add_argument("--out", type=Path, default=Path("weights/painter"))
+    parser.add_argument("--start", type=Path, help="weights of a painter to go on from, instead of from nothing")
     arguments = parser.parse_args()
     config = tomllib.loads(arguments.config.read_text())
     torch.manual_seed(config["seed"])
@@ -293,9 +250,14 @@ def main() -> None:
     views = load_side_views(arguments.data, arguments.work)
     vae = train_autoencoder(views, config["autoencoder"], arguments.work)
     pool = build_pool(views, vae, config["seed"], arguments.work)
-    unet, reader = train_denoiser(pool, config["denoiser"], vae.config.latent_channels, arguments.work)
-    pipeline = SneakerPipeline(vae, reader, unet, FlowMatchEulerDiscreteScheduler()).to(torch.float16)
+    prior = train_prior(pool, config["prior"], arguments.work)
+    unet, reader = train_denoiser(pool, prior, config["denoiser"], arguments.work, arguments.start)
+    pipeline = SneakerPipeline(vae, prior, reader, unet, FlowMatchEulerDiscreteScheduler()).to(torch.float16)
     pipeline.save_pretrained(arguments.out, max_shard_size="15MB")
+    for config_file in arguments.out.glob("*/config.json"):  # where a part was trained is nobody's business
+        told = json.loads(config_file.read_text())
+        told.pop("_name_or_path", None)
+        config_file.write_text(json.dumps(told, indent=2) + "\n")
     write_checksums(arguments.out)
 
 

@@ -60,7 +60,7 @@ def upper_of(picture: Image.Image) -> tuple[float, float, float]:
 def test_the_whole_loop(studio: Studio, tmp_path: Path) -> None:
     first = studio.imagine("a red low-top with a white sole", seed=7)
     assert (first.id, first.parent, first.kind, first.seed, first.model) == (1, None, "imagine", 7, "builtin")
-    assert (first.steps, first.size, first.ignored) == (studio.painter.preset.steps, 128, ())
+    assert first.steps > 1 and (first.size, first.ignored) == (128, ())
     assert upper_of(studio.session.picture(first))[1] > 25  # red
     second = studio.edit("make it blue with sparkles", seed=8)
     assert (second.id, second.parent, second.kind, second.seed) == (2, 1, "edit", 8)
@@ -97,9 +97,9 @@ def test_without_a_prompt_a_random_sneaker_which_its_seed_names(studio: Studio) 
 @needs_painter
 def test_each_step_is_told_with_a_preview(studio: Studio) -> None:
     told: list[Step] = []
-    dream, steps = studio.imagine("red", 1, told.append), studio.painter.preset.steps
-    assert [step.number for step in told] == list(range(1, steps + 1))
-    assert {step.total for step in told} == {steps} and dream.steps == steps
+    dream = studio.imagine("red", 1, told.append)
+    assert [step.number for step in told] == list(range(1, dream.steps + 1))
+    assert {step.total for step in told} == {dream.steps}
     assert all(step.preview is not None and max(step.preview.size) <= 128 for step in told)
     final = np.asarray(studio.session.picture(dream), np.float32)
     away = [np.abs(np.asarray(step.preview, np.float32) - final).mean() for step in (told[0], told[-1])]

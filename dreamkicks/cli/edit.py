@@ -34,13 +34,16 @@ def edit(
     files = [] if out == "-" else output.picture_files(out, [f"edit-{seed}"])
     with output.painting("editing") as on_step:
         dream, painted = studio.repaint(picture, instruction, seed, strength, on_step)
+    if studio.remark:
+        output.note(studio.remark)
     png = pictures.to_png(painted, dream.to_json())
     if out == "-":
         sys.stdout.buffer.write(png)
         return
     write_atomic(files[0], png)
     if as_json:
-        output.json_line(dream.summary(str(files[0])))
+        remark = {"remark": studio.remark} if studio.remark else {}
+        output.json_line(dream.summary(str(files[0])) | remark)
     else:
         output.recipe(dream)
         output.line(str(files[0]))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter, ImageOps
 
-from dreamkicks.painter.measure import outline
+from dreamkicks.painter.cutout import cut_out
+from dreamkicks.painter.measure import PAPER, is_side_view, outline
 from dreamkicks.painter.pipeline import SIDE
 from dreamkicks.pictures import fit_square
 
@@ -16,29 +17,65 @@ _SLACK = 4
 
 
 def frame(picture: Image.Image) -> Image.Image:
-    """The shoe of a picture with a plain bright background as a 128 px square, at the painter's place and size.
+    """The shoe of a picture as a 128 px square, at the painter's place and size.
 
-    A picture that already is one of ours comes back unchanged; one with a busy background is only fitted in.
+    A picture that already is one of ours comes back unchanged. From other ground than plain bright paper the shoe is cut out;
+    where nothing stands out, the picture is only fitted in.
     """
-    small = fit_square(picture, 512)
-    pixels = np.asarray(small)
+    plain = _from_paper(picture)
+    if plain is not None and is_side_view(np.asarray(plain)):
+        return plain
+    # A pale floor passes for paper, and all of it for a shoe.
+    cut = _from_ground(picture)
+    if cut is not None and (plain is None or is_side_view(np.asarray(cut))):
+        return cut
+    return fit_square(picture, SIDE) if plain is None else plain
+
+
+def _from_paper(picture: Image.Image) -> Image.Image | None:
+    """The shoe of a picture with a plain bright background; None for any other."""
+    pixels = np.asarray(fit_square(picture, 512))
     edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     paper = np.median(edge, axis=0)
     if paper.min() < 150 or np.abs(edge - paper).mean() > 18:
-        return fit_square(picture, SIDE)
+        return None
     # Grey and cream paper becomes white, so that the outline can be found.
     pixels = np.clip(pixels * (255 / paper), 0, 255).astype(np.uint8)
     mask = outline(pixels)
-    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-    if len(columns) < 64 or len(rows) < 32:
-        return fit_square(picture, SIDE)
-    left, right, top, bottom = columns[0], columns[-1] + 1, rows[0], rows[-1] + 1
+    if mask.any(0).sum() < 64 or mask.any(1).sum() < 32:
+        return None
+    left, _, right, bottom = _box(mask)
     unit = 512 / SIDE
     if abs((right - left) / unit - WIDTH) <= _SLACK and abs(bottom / unit - GROUND) <= _SLACK:
         return picture if picture.size == (SIDE, SIDE) else picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-    shoe = Image.fromarray(pixels[top:bottom, left:right])
+    return _placed(pixels, mask)
+
+
+def _from_ground(picture: Image.Image) -> Image.Image | None:
+    """What stands out of a busy background, on white; None when nothing does."""
+    mask = cut_out(picture)
+    if mask.any(0).sum() < 18 or mask.any(1).sum() < 9:
+        return None
+    large = ImageOps.contain(picture, (512, 512))
+    grown = Image.fromarray(mask.astype(np.uint8) * 255).resize(large.size, Image.Resampling.BICUBIC)
+    grown = grown.filter(ImageFilter.GaussianBlur(3))  # the corners of its pixels
+    share = np.clip(np.asarray(grown, np.float32)[..., None] / 255 * 3 - 1, 0, 1)
+    # White leather stays a little darker than paper, or it would not be found again.
+    pixels = 255 + share * (np.minimum(np.asarray(large), PAPER - 2.0) - 255)
+    return _placed(pixels.round().astype(np.uint8), share[..., 0] > 0.5)
+
+
+def _placed(pixels: np.ndarray, mask: np.ndarray) -> Image.Image:
+    """The masked part of a picture (h, w, 3) at the painter's place and size."""
+    shoe = Image.fromarray(pixels).crop(_box(mask))
     scale = min(WIDTH / shoe.width, (GROUND - 26) / shoe.height)
     size = max(1, round(shoe.width * scale)), max(1, round(shoe.height * scale))
     sheet = Image.new("RGB", (SIDE, SIDE), "white")
     sheet.paste(shoe.resize(size, Image.Resampling.LANCZOS), ((SIDE - size[0]) // 2, GROUND - size[1]))
     return sheet
+
+
+def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """left, top, right, bottom, the last two exclusive."""
+    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

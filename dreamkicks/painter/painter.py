@@ -39,6 +39,8 @@ class Painting:
     size: int
     understood: tuple[str, ...]
     ignored: tuple[str, ...]
+    remark: str | None = None
+    """What the person should know beside the picture, and what to do: that the painter does not know such pictures."""
 
 
 OnStep = Callable[[Step], None]

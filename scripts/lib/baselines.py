@@ -11,8 +11,15 @@ from skimage.feature import hog as gradients
 
 from dreamkicks.pictures import fit_square
 
+_draw = np.random.default_rng(0)
+
 Describe = Callable[[Sequence[Image.Image]], np.ndarray]
 """Pictures to (n, dim) rows of length one."""
+
+
+def chance(pictures: Sequence[Image.Image]) -> np.ndarray:
+    """A direction drawn for each picture, whatever it shows."""
+    return _unit(_draw.standard_normal((len(pictures), 64)))
 
 
 def pixels(pictures: Sequence[Image.Image]) -> np.ndarray:
@@ -49,7 +56,7 @@ class Lite0:
         return np.concatenate(rows)
 
     def __call__(self, pictures: Sequence[Image.Image]) -> np.ndarray:
-        return _unit(self.features(pictures))
+        return _unit(self.features(pictures, 224))  # the size it was trained for
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

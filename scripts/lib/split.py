@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 
+FOLDS = 5
+
 
 def held_out(group: str) -> bool:
     """Whether the group is kept out of training; about one in ten is."""
     return int(hashlib.sha256(group.encode()).hexdigest(), 16) % 10 == 0
 
 
-def scales(group: str) -> bool:
-    """Whether a held-out group sets the scale of probabilities; the other half of them measures it.
-
-    The encoder has seen all that is not held out, and is surer of that than it should be.
-    """
-    return held_out(group) and int(hashlib.sha256(f"scale:{group}".encode()).hexdigest(), 16) % 2 == 0
+def fold(group: str) -> int:
+    """Which of FOLDS parts the group belongs to, to cross-validate inside the training split or inside the held-out one."""
+    return int(hashlib.sha256(f"fold:{group}".encode()).hexdigest(), 16) % FOLDS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import tarfile
 from dataclasses import dataclass
@@ -15,21 +14,18 @@ from tqdm import tqdm
 
 from dreamkicks.encoder.encoder import Encoder
 from scripts.lib.photographs import BRANDS
-from scripts.lib.split import held_out, scales
+from scripts.lib.split import fold, held_out
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """Row by row: unit vectors, kind, brand (index into `brands`, -1 for others), words, split and fold and scale by group."""
+    """Row by row: unit vectors, kind, brand (index into `brands`, -1 for others), split and fold by group."""
 
     vectors: np.ndarray
     kind: np.ndarray
     brand: np.ndarray
-    title: list[str]
-    colour: list[str]
     held: np.ndarray
     fold: np.ndarray
-    scales: np.ndarray
     brands: tuple[str, ...] = BRANDS
 
 
@@ -68,9 +64,6 @@ def embed_photographs(
         vectors=np.concatenate(vectors),
         kind=np.array([kind for kind, _, _ in table]),
         brand=np.array([BRANDS.index(row["brand"]) if row.get("brand") in BRANDS else -1 for _, row, _ in table]),
-        title=[row.get("title", "") for _, row, _ in table],
-        colour=[row.get("colour", "") for _, row, _ in table],
         held=np.array([held_out(group) for group in groups]),
-        scales=np.array([scales(group) for group in groups]),
-        fold=np.array([int(hashlib.sha256(f"fold:{group}".encode()).hexdigest(), 16) % 5 for group in groups]),
+        fold=np.array([fold(group) for group in groups]),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 from dreamkicks import locations
 from dreamkicks.errors import Cancelled, PainterError, WeightsError
@@ -18,6 +19,8 @@ from dreamkicks.painter.measure import Measured, measure
 from dreamkicks.painter.painter import Painter, Painting, Step, open_painter
 from dreamkicks.painter.presets import find_preset
 from dreamkicks.painter.vocabulary import colour_name, silhouette_name
+from dreamkicks.settings import Settings
+from dreamkicks.studio import Studio
 
 SEEDS = range(4)
 
@@ -104,11 +107,43 @@ def test_strength_is_how_far_an_edit_moves(painter: Painter) -> None:
     assert away[0] < 4 and away[0] < away[1] < away[2]
 
 
+def test_a_shoe_that_faces_left_is_painted_as_one_that_faces_right(painter: Painter) -> None:
+    right = painter.imagine("a grey low-top with a white sole", 5).picture
+    told: list[Step] = []
+    left = painter.edit(ImageOps.mirror(right), "red toe", 6, on_step=told.append).picture
+    assert ImageOps.mirror(left).tobytes() == painter.edit(right, "red toe", 6).picture.tobytes()
+    redness = to_lab(np.asarray(left))[..., 1]
+    assert redness[:, :40].max() > 30 > redness[:, 80:].max()
+    preview = told[-1].preview
+    assert preview is not None and to_lab(np.asarray(preview))[:, :40, 1].max() > 30
+
+
+@pytest.mark.parametrize("words", ["glowing unicorns", "sole", "make it nice"])
+def test_what_it_can_not_paint_leaves_the_picture_as_it_is(painter: Painter, words: str) -> None:
+    before = painter.imagine("a red low-top", 3).picture
+    after = painter.edit(before, words, 1)
+    assert after.picture.tobytes() == before.tobytes() and after.steps == 0
+    assert after.remark is not None and "Nothing" in after.remark
+
+
+def test_pictures_that_are_no_side_views_are_remarked_on(painter: Painter) -> None:
+    dream = painter.imagine("a red low-top", 3)
+    assert dream.remark is None and painter.edit(dream.picture, "blue", 1).remark is None
+    remark = painter.edit(Image.new("RGB", (128, 128), "navy"), "red", 1).remark
+    assert remark is not None and "from the side" in remark and "models list" in remark
+    studio = Studio(Settings())
+    studio.repaint(ImageOps.flip(dream.picture), "blue", 1)
+    assert studio.remark == remark
+    studio.repaint(dream.picture, "blue", 1)
+    assert studio.remark is None
+
+
 def test_what_is_asked_for_is_told(painter: Painter) -> None:
-    painting = painter.imagine("glowing red shoe with a gum sole", 1)
+    told: list[Step] = []
+    painting = painter.imagine("glowing red shoe with a gum sole", 1, on_step=told.append)
     assert painting.understood == ("red", "shoe", "gum", "sole") and painting.ignored == ("glowing",)
     assert (painting.model, painting.size, painting.seed) == ("builtin", 128, 1)
-    assert painting.seconds > 0 and painting.steps == painter.preset.steps
+    assert painting.seconds > 0 and painting.steps == len(told) == told[-1].total
 
 
 def copied(tmp_path: Path) -> Path:
@@ -141,6 +176,6 @@ def test_it_is_laid_out_as_diffusers_does() -> None:
     folder = locations.weights() / "painter"
     index = json.loads((folder / "model_index.json").read_text())
     parts = [name for name in index if not name.startswith("_")]
-    assert sorted(parts) == ["reader", "scheduler", "unet", "vae"]
+    assert sorted(parts) == ["prior", "reader", "scheduler", "unet", "vae"]
     assert all((folder / part).is_dir() for part in parts)
     assert not [file for file in folder.rglob("*") if file.suffix in (".bin", ".pt", ".ckpt", ".pkl")]

@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
@@ -27,6 +28,13 @@ minutes = 0.03
 batch = 4
 learning_rate = 1e-3
 latent_noise = 0.05
+[prior]
+components = 8
+width = 16
+blocks = 1
+minutes = 0.02
+batch = 8
+learning_rate = 1e-3
 [denoiser]
 minutes = 0.05
 batch = 4
@@ -91,6 +99,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             pen.ellipse((x, y, x + 30, y + 30), fill=draw.choice(COLOURS))
         others[f"other{number}.webp"] = sheet
     pack(folder, "other", others, [])
+    pack(folder, "phone", {f"phone{n}.webp": Image.new("RGB", (90, 120), COLOURS[n]) for n in range(3)}, [])
     return folder
 
 
@@ -145,6 +154,50 @@ def test_the_encoder_and_the_brands(
     seen = encoder.pictures([sneaker("red", seed=99), sneaker("green", seed=98)])
     nike, adidas = (head.names[row.argmax()] for row in head.probabilities(seen))
     assert (nike, adidas) == ("Nike", "Adidas")
+
+
+def test_every_measure_of_the_encoder_stands_next_to_its_baselines(
+    data: Path, run: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from scripts import evaluate_encoder
+
+    run(evaluate_encoder.main, data, "--dreams", 2)
+    tables: dict[str, dict[str, list[float]]] = {}
+    for line in capsys.readouterr().out.splitlines():
+        name, *cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if cells and "held out" in name:
+            rows = tables.setdefault(name, {})
+        elif cells and "---" not in name:
+            rows[name] = [float(cell) for cell in cells]
+    brands, words, near, changed = tables.values()
+    assert list(brands) == [f"{n} + SVM" for n in ("pixels", "HOG", "EfficientNet-lite0", "random CLIP")] + ["built-in"]
+    assert list(words) == ["random CLIP", "built-in"]
+    assert list(near) == list(changed) == ["chance", "pixels", "HOG", "EfficientNet-lite0", "random CLIP", "built-in"]
+    assert all(0 <= share <= 1 for table in tables.values() for row in table.values() for share in row)
+    mirrored = {name: row[0] for name, row in changed.items()}
+    assert mirrored["built-in"] == 1 > mirrored["chance"]  # it takes the mean of a picture and its mirror image
+
+
+def test_a_temperature_takes_back_what_made_probabilities_too_sure() -> None:
+    from scripts.train_brands import fit_temperature
+
+    draw = np.random.default_rng(0)
+    logits = draw.normal(size=(4000, 5))
+    answers = (logits + draw.gumbel(size=logits.shape)).argmax(axis=1)  # drawn from the softmax of the logits
+    assert fit_temperature(logits, answers) == pytest.approx(1, abs=0.1)
+    assert fit_temperature(logits * 6, answers) == pytest.approx(6, abs=0.6)
+
+
+def test_the_gate_finds_both_kinds_equally_well() -> None:
+    from scripts.train_brands import fit_gate
+
+    draw = np.random.default_rng(0)
+    shoe = np.arange(4000) % 10 > 0
+    raw = np.where(shoe, 5.0, 1.0) + draw.normal(size=len(shoe))  # of another scale, and the middle is not at zero
+    slope, shift, threshold = fit_gate(raw, shoe)
+    taken = 1 / (1 + np.exp(-(slope * raw + shift))) >= threshold
+    assert taken[shoe].mean() > 0.96
+    assert (~taken[~shoe]).mean() == pytest.approx(taken[shoe].mean(), abs=0.01)
 
 
 def test_the_concepts(tmp_path: Path, run: Callable[..., None]) -> None:

@@ -252,7 +252,7 @@ class StudioScreen(Screen[None]):
     def _painted(self, message: Painted) -> None:
         self._end()
         self._say("")
-        self._show_current()
+        self._show_current(self._studio.remark)
 
     @on(Found)
     def _found(self, message: Found) -> None:
@@ -295,11 +295,11 @@ class StudioScreen(Screen[None]):
         if error:
             self.notify(self.query_one(Status).text, severity="error", markup=False)
 
-    def _show_current(self) -> None:
+    def _show_current(self, remark: str | None = None) -> None:
         session = self._studio.session
         dream = session.current
         self.query_one(Picture).show(self._picture(), "" if dream is None else "The picture is lost.")
-        self.query_one(Recipe).tell(dream)
+        self.query_one(Recipe).tell(dream, remark)
         place = "" if dream is None else f"dream {dream.id} of {len(session.dreams)}"
         self.query_one("#title", Static).update(Content.assemble(("dreamkicks", "bold $primary"), f"  {place}"))
         self._suggestions, self._suggested = self._studio.suggest(), 0

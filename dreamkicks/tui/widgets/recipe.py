@@ -13,16 +13,16 @@ from dreamkicks.text import LONGEST_PROMPT, clean
 class Recipe(Static):
     """Words, what was made of them, and the numbers that bring the dream back."""
 
-    def tell(self, dream: Dream | None) -> None:
-        """Show a dream's recipe."""
-        self.update(Content("") if dream is None else recipe(dream))
+    def tell(self, dream: Dream | None, remark: str | None = None) -> None:
+        """Show a dream's recipe, and what the painter remarked on it."""
+        self.update(Content("") if dream is None else recipe(dream, remark))
 
     def expect(self, words: str) -> None:
         """Show what is being painted."""
         self.update(Content.styled(clean(words, LONGEST_PROMPT), "bold $soft"))
 
 
-def recipe(dream: Dream) -> Content:
+def recipe(dream: Dream, remark: str | None = None) -> Content:
     """A dream's recipe as text."""
     origin = "" if dream.parent is None else f", from dream {dream.parent}"
     lines = [
@@ -37,6 +37,8 @@ def recipe(dream: Dream) -> Content:
         lines.append(Content.assemble(("ignored ", "$soft"), (_list(dream.ignored), "$soft strike")))
         if dream.model == BUILTIN:
             lines.append(Content.styled("The hub presets know more words: dreamkicks models list", "$soft italic"))
+    if remark:
+        lines += [Content(""), Content.styled(clean(remark, 400), "$text-warning")]
     return Content("\n").join(lines)
 
 

@@ -1,0 +1,127 @@
+"""The examples that the built-in painter learns from: photographs, and spoilt copies to edit back into them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from dreamkicks.painter.blueprint import Blueprint, Lab
+from dreamkicks.painter.measure import Measured, measure
+from dreamkicks.painter.networks import SLOTS, BlockAutoencoder, encode_slots
+from dreamkicks.painter.pipeline import CROP
+from dreamkicks.painter.region import stretch_collar, stretch_sole
+from scripts.lib import pairs
+from scripts.lib.sideviews import SideViews
+
+TOP, BOTTOM = CROP
+
+
+@dataclass
+class Pool:
+    """Training examples: targets, the spoilt sources of the edits, what the targets show and which slot was spoilt."""
+
+    target: Tensor  # (n, latent channels, 12, 16) float16
+    source: Tensor  # the same
+    values: Tensor  # (n, slots, 3)
+    present: Tensor  # (n, slots) bool
+    slot: Tensor  # (n,) index into SLOTS
+    photograph: Tensor  # (n,) bool: the target is an untouched photograph
+
+
+def to_tensor(pictures: np.ndarray) -> Tensor:
+    """(n, 128, 128, 3) uint8 to the band that the painter paints, (n, 3, 96, 128) in -1..1."""
+    return torch.from_numpy(np.ascontiguousarray(pictures[:, TOP:BOTTOM])).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def random_colour(seen: list[Measured], draw: random.Random) -> Lab:
+    """A colour to repaint a part with: half what other shoes wear, the rest vivid or neutral."""
+    kind = draw.random()
+    if kind < 0.4:
+        return draw.choice(seen).blueprint.upper or (50, 0, 0)
+    if kind < 0.8:
+        angle, chroma = draw.uniform(0, 6.283), draw.uniform(25, 80)
+        return draw.uniform(25, 85), chroma * float(np.cos(angle)), chroma * float(np.sin(angle))
+    return draw.choice([8.0, 15.0, 35.0, 60.0, 85.0, 97.0]), draw.uniform(-2, 2), draw.uniform(-3, 6)
+
+
+def spoil(
+    picture: np.ndarray, seen: Measured, everyone: list[Measured], views: SideViews, draw: random.Random
+) -> list[tuple[np.ndarray, np.ndarray, Blueprint, str, bool]]:
+    """Four examples of one photograph: (target, source, what the target shows, spoilt slot, target untouched)."""
+    shown = seen.blueprint
+    if shown.upper is None:
+        return []
+    examples = []
+    colour = random_colour(everyone, draw)
+    repainted = pairs.recolour(picture, seen, "upper", colour)
+    examples.append((picture, repainted, shown, "upper", True))
+    # The repainted one as a target, where it came out as asked: colours that few shops stock.
+    again = measure(repainted)
+    if again is not None and again.blueprint.upper is not None and distance(again.blueprint.upper, colour) < 12:
+        examples.append((repainted, picture, replace(again.blueprint, brand=shown.brand), "upper", False))
+    turned, turned_shown = pairs.turn_hue(picture, shown, draw.uniform(0.5, 5.8))
+    parts = [p for p in ("sole", "sole", "accent", "toe", "heel") if getattr(shown, p) is not None]
+    if parts:
+        part = draw.choice(parts)
+        turned_seen = replace(seen, blueprint=turned_shown)
+        spoilt = pairs.recolour(turned, turned_seen, part, random_colour(everyone, draw))
+        examples.append((turned, spoilt, turned_shown, part, False))
+        part = draw.choice(parts)
+        spoilt = pairs.recolour(picture, seen, part, random_colour(everyone, draw))
+        examples.append((picture, spoilt, shown, part, True))
+    shape = draw.choice(["height", "height", "sole_height", "pattern"])
+    if shape == "sole_height" and shown.sole_height is not None:
+        wanted = draw.uniform(0.06, 0.24)
+        spoilt = stretch_sole(picture, seen, float(np.clip(wanted / shown.sole_height, 0.4, 2.2)))
+    elif shape == "pattern":
+        other = np.asarray(views.pictures[draw.randrange(len(views.names))])
+        spoilt = pairs.smooth(picture, seen) if (shown.pattern or 0) > 0.5 else pairs.roughen(picture, seen, other)
+    else:
+        shape = "height"
+        wanted = draw.uniform(0.36, 0.72)
+        line = (seen.box[3] - seen.sole_line) / (seen.box[2] - seen.box[0])
+        factor = (wanted - line) / max(0.05, (shown.height or 0.5) - line)
+        spoilt = stretch_collar(picture, seen, float(np.clip(factor, 0.5, 1.8)))
+    examples.append((picture, spoilt, shown, shape, True))
+    return examples
+
+
+def distance(one: Lab, other: Lab) -> float:
+    """CIE76 colour difference."""
+    return float(np.linalg.norm(np.subtract(one, other)))
+
+
+@torch.no_grad()
+def build_pool(views: SideViews, vae: BlockAutoencoder, seed: int, work: Path) -> Pool:
+    """Measure and spoil every training picture once; only latents are kept."""
+    file = work / "pool.pt"
+    if file.exists():
+        return Pool(**torch.load(file, weights_only=True))
+    draw = random.Random(seed)
+    train = np.flatnonzero(~views.held)
+    seen = {i: found for i in tqdm(train, desc="measure") if (found := measure(np.asarray(views.pictures[i])))}
+    everyone = list(seen.values())
+    columns: dict[str, list] = {name: [] for name in Pool.__annotations__}
+    for i, found in tqdm(seen.items(), desc="spoil"):
+        brand = views.brands[i] if views.brands[i] in ("Adidas", "Jordan", "Nike") else None
+        found = replace(found, blueprint=replace(found.blueprint, brand=brand))
+        examples = spoil(np.asarray(views.pictures[i]), found, everyone, views, draw)
+        if not examples:
+            continue
+        targets, sources, blueprints, slots, untouched = zip(*examples, strict=True)
+        columns["target"].append(vae.encode(to_tensor(np.stack(targets))).half())
+        columns["source"].append(vae.encode(to_tensor(np.stack(sources))).half())
+        values, present = encode_slots(blueprints)
+        columns["values"].append(values)
+        columns["present"].append(present)
+        columns["slot"].append(torch.tensor([SLOTS.index(slot) for slot in slots]))
+        columns["photograph"].append(torch.tensor(untouched))
+    pool = Pool(**{name: torch.cat(parts) for name, parts in columns.items()})
+    torch.save(asdict(pool), file)
+    return pool
