@@ -9,7 +9,7 @@ least squares), each by conjugate gradients on the grid of pixels.
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from dreamkicks.painter.colour import to_lab
 
@@ -17,7 +17,7 @@ SIDE = 144
 _RING = 0.06
 """The share of the longer side along the picture's edge that is taken to be ground."""
 _GAUSSIANS = 5
-_ROUNDS = 4
+_ROUNDS = 3
 _COLOUR = 0.02
 """How much a nat of colour weighs against the border between two pixels of the same colour."""
 _SURE = 30.0
@@ -40,7 +40,10 @@ def cut_out(picture: Image.Image) -> np.ndarray:
         if min(inside.sum(), (~inside).sum()) < 10 * _GAUSSIANS:
             break
         odds = np.clip(_log_density(lab, lab[inside]) - _log_density(lab, lab[~inside]), -_SURE, _SURE)
-    return _without_holes(_largest(_cut(lab, odds, ring)))
+    mask = _cut(lab, odds, ring)
+    # Seams of the floor are thinner than shoes, and do not hold pieces together.
+    core = _largest(_filtered(mask, ImageFilter.MinFilter(5)))
+    return _without_holes(_filtered(core, ImageFilter.MaxFilter(7)) & mask)
 
 
 def _log_density(lab: np.ndarray, sample: np.ndarray) -> np.ndarray:
@@ -58,7 +61,7 @@ def _log_density(lab: np.ndarray, sample: np.ndarray) -> np.ndarray:
         root = np.linalg.cholesky(np.linalg.inv(np.cov(own, rowvar=False) + np.eye(3))).astype(np.float32)
         distance = np.square((lab - own.mean(0)) @ root).sum(-1)
         logs.append(np.log(len(own) / len(points)) + np.log(root.diagonal()).sum() - distance / 2)
-    return np.logaddexp.reduce(logs, axis=0)
+    return np.logaddexp.reduce(logs, axis=0).astype(np.float32)
 
 
 def _cut(lab: np.ndarray, odds: np.ndarray, ring: np.ndarray) -> np.ndarray:
@@ -114,6 +117,10 @@ def _smooth(
         before, size = size, (left * left / diagonal).sum()
         direction = left / diagonal + size / before * direction
     return share
+
+
+def _filtered(mask: np.ndarray, by: ImageFilter.RankFilter) -> np.ndarray:
+    return np.asarray(Image.fromarray(mask.astype(np.uint8)).filter(by)) > 0
 
 
 def _largest(mask: np.ndarray) -> np.ndarray:
