@@ -42,6 +42,7 @@ KINDS = ("shopify", "pages")
 SIZE = (960, 640)
 DAY = 86_400
 MEGABYTE = 1_000_000
+PARTS = ("fetch", "decode", "keep", "embed", "index")
 EXPLAINED = f"""\
 The pauses that manners ask for pass on a clock of their own and cost nothing here. A real shop is asked about once a second, and the
 host of its pictures four times; that, not this machine, is then the limit. Both shops run on this machine and draw their pictures
@@ -156,10 +157,10 @@ def watch_parts(watch: Stopwatch) -> None:
 def measure(products: int) -> Figures:
     """Refresh a new catalogue three times, a day apart: everything is new, nothing has changed, 1 % has. Call it in a new process."""
     watch, clock, count = Stopwatch(), FakeClock(), products // 2
-    watch_parts(watch)
     encoder = CountingEncoder(open_encoder(BUILTIN))
     encoder.pictures([Image.new("RGB", SIZE)])
     before = peak_memory()
+    watch_parts(watch)
     with contextlib.ExitStack() as shops:
         apart = {kind: shops.enter_context(ShopApart(stock(kind, count), SIZE)) for kind in KINDS}
         folder = Path(shops.enter_context(tempfile.TemporaryDirectory()))
@@ -189,7 +190,7 @@ def measure(products: int) -> Figures:
             return Run(sum(report.requests for report in reports), encoder.seen - seen, seconds)
 
         first = refresh("all new")
-        peak, parts = peak_memory(), dict(watch.seconds)
+        peak, parts = peak_memory(), {part: watch.seconds[part] for part in PARTS}
         unchanged = refresh("unchanged")
         for kind, shop in apart.items():
             shop.sell(stock(kind, count, max(1, count // 100)))
