@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
 from dreamkicks.painter.cutout import cut_out
-from dreamkicks.painter.measure import PAPER, is_side_view, outline
+from dreamkicks.painter.measure import PAPER, is_side_view, oddness, outline
 from dreamkicks.painter.pipeline import SIDE
 from dreamkicks.pictures import fit_square
 
@@ -23,13 +23,11 @@ def frame(picture: Image.Image) -> Image.Image:
     where nothing stands out, the picture is only fitted in.
     """
     plain = _from_paper(picture)
-    if plain is not None and is_side_view(np.asarray(plain)):
+    if plain is not None and (plain is picture or is_side_view(np.asarray(plain))):
         return plain
-    # A pale floor passes for paper, and all of it for a shoe.
-    cut = _from_ground(picture)
-    if cut is not None and (plain is None or is_side_view(np.asarray(cut))):
-        return cut
-    return fit_square(picture, SIDE) if plain is None else plain
+    # A pale floor passes for paper, and all of it for a shoe; so does a reflection below one.
+    found = [one for one in (plain, _from_ground(picture)) if one is not None]
+    return min(found, key=lambda one: oddness(np.asarray(one)), default=fit_square(picture, SIDE))
 
 
 def _from_paper(picture: Image.Image) -> Image.Image | None:

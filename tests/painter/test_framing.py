@@ -48,6 +48,14 @@ def test_a_shoe_is_cut_out_of_a_floor(ground: str, colour: str) -> None:
     assert abs(columns[-1] + 1 - columns[0] - WIDTH) <= 2 and abs(rows[-1] + 1 - GROUND) <= 1
 
 
+def test_what_was_cut_out_once_is_left_as_it_is() -> None:
+    box = Image.new("RGB", (256, 256), "white")
+    ImageDraw.Draw(box).rectangle((30, 60, 220, 190), fill="#c8202f")
+    for thing in (sneaker("#c8202f", sole="#303030"), box):
+        once = frame(standing_on(floor("planks"), thing))
+        assert frame(once).tobytes() == once.tobytes()
+
+
 def test_a_floor_with_nothing_on_it_is_only_fitted_in() -> None:
     ground = floor("carpet")
     framed = frame(ground)
