@@ -144,10 +144,8 @@ class DraftPrior(ModelMixin, ConfigMixin):
         return (latents.flatten(1) - self.mean) @ self.basis.T / self.scale
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Codes, all or the leading ones, to latents (n, channels, h, w)."""
-        count = codes.shape[1]
-        flat = self.mean + (codes * self.scale[:count]) @ self.basis[:count]
-        return flat.view(len(codes), *self.config.latents)
+        """Codes (n, components) to latents (n, channels, h, w)."""
+        return (self.mean + (codes * self.scale) @ self.basis).view(len(codes), *self.config.latents)
 
     def sample(self, noise: Tensor, values: Tensor, present: Tensor, guidance: float = 1.5, steps: int = 24) -> Tensor:
         """Codes for one blueprint each, from noise (n, components), by Euler steps of the flow."""

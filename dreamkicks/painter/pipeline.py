@@ -70,7 +70,7 @@ class SneakerPipeline(DiffusionPipeline):
             blueprint: what is asked for; open slots are the painter's choice, or the picture's when editing.
             generator: the source of noise; a CPU generator gives the same picture everywhere.
             picture: (1, 3, 128, 128) in -1..1 to edit; None to imagine.
-            steps: Euler steps of the flow, 1 or more; those of the draft are not counted, they take 10 ms together.
+            steps: Euler steps of the flow, 1 or more; the prior's own, for the draft, come on top.
             guidance: classifier-free guidance on the blueprint (Ho & Salimans 2022, arXiv:2207.12598); 1 is none, and
                 half the work.
             strength: 0..1, how much noise an edit starts from; 1 lets the outline change.
