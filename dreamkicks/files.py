@@ -61,7 +61,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         fsync_folder(path.parent)
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes | bytearray) -> None:
     """Write a whole file as `replacing` does. Raises StorageError."""
     with replacing(path) as file:
         file.write(data)

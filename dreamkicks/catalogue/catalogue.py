@@ -109,7 +109,7 @@ class Catalogue:
         return cls(folder)
 
     def close(self) -> None:
-        self._connection.close()
+        database.close(self._connection, self.folder)
 
     # ---------------------------------------------------------------- finding
 
@@ -271,6 +271,7 @@ class Catalogue:
         if on_progress:
             on_progress(len(missing), len(missing))
         if not whole or len(keys) > 1:
+            self._vectors = loaded = None  # of 30,000 photos 30 MB that nobody needs twice
             vectors.save(self.folder, encoder.identity, np.concatenate(keys), np.concatenate(rows))
         return sum(map(len, keys[1:]))
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from dreamkicks import files
 from dreamkicks.catalogue.vectors import POINTER
 from dreamkicks.errors import CatalogueBusy, CatalogueError, CatalogueTooNew, DreamkicksError, StorageError
 
 NAME = "catalogue.db"
+HEADER = "catalogue.header"
+"""A copy of the database's header as its last user left it. Half of these 100 bytes SQLite doesn't check, nor need."""
+_COUNTER, _COUNTED = slice(24, 28), slice(92, 96)
+"""Where the header counts its changes (https://www.sqlite.org/fileformat.html), and says at which count it was written."""
 _PATIENCE = 250  # times 20 ms
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -21,6 +27,7 @@ def connect(folder: Path) -> sqlite3.Connection:
     Raises CatalogueTooNew when a newer version wrote it, CatalogueError when it is damaged.
     """
     file = folder / NAME
+    _check_header(folder)
     try:
         connection = sqlite3.connect(file, timeout=30, check_same_thread=False)
     except sqlite3.DatabaseError as error:
@@ -38,6 +45,51 @@ def connect(folder: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def close(connection: sqlite3.Connection, folder: Path) -> None:
+    """Close a connection, and note the header that it leaves."""
+    connection.close()
+    # Without a note, or with an old one, the header is only compared with itself.
+    with contextlib.suppress(OSError, StorageError):
+        log = folder / f"{NAME}-wal"
+        if log.exists() and log.stat().st_size:
+            return  # others are at work; the last of them brings its changes into the file
+        header = _header(folder)
+        if len(header) == 100 and header != _noted(folder):
+            files.write_atomic(folder / HEADER, header)
+
+
+def _check_header(folder: Path) -> None:
+    """Raises CatalogueError when the header is not as it was written; whatever else is wrong SQLite notices."""
+    for last in (False, False, True):
+        header, noted = _header(folder), _noted(folder)
+        if len(header) < 100:
+            return
+        told = header[_COUNTER] == header[_COUNTED]
+        # Every change of the header counts, so the same count means the same header.
+        if told and (len(noted) != 100 or noted[_COUNTER] != header[_COUNTER] or noted == header):
+            return
+        if not last:
+            time.sleep(0.02)  # it may be written at this very moment
+    raise _damaged(
+        folder, f"its header is not as it was written (or {HEADER} beside it is another one's: delete that then)"
+    )
+
+
+def _header(folder: Path) -> bytes:
+    try:
+        with open(folder / NAME, "rb") as file:
+            return file.read(100)
+    except OSError:  # SQLite says what is wrong with it
+        return b""
+
+
+def _noted(folder: Path) -> bytes:
+    try:
+        return (folder / HEADER).read_bytes()
+    except OSError:
+        return b""
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

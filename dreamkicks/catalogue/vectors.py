@@ -41,6 +41,7 @@ class Vectors:
     keys: np.ndarray
     rows: np.ndarray
     index: Any
+    """The graph; None where so few vectors are searched exactly."""
 
     def search(self, query: np.ndarray, count: int, allowed: np.ndarray | None) -> list[tuple[int, float]]:
         """The `count` nearest photos (key, cosine), best first; only those in `allowed` when given."""
@@ -54,7 +55,7 @@ class Vectors:
         if count == 0:
             return []
         query = query.astype(np.float32).reshape(-1)
-        if allowed is None and len(keys) > EXACT_BELOW:
+        if allowed is None and self.index is not None:
             matches = self.index.search(query, count)
             return [(int(key), 1 - float(far)) for key, far in zip(matches.keys, matches.distances, strict=True)]
         matches = search(rows, query, count, MetricKind.IP, exact=True)
@@ -111,8 +112,11 @@ def _read(folder: Path, number: int, digest: str) -> Vectors:
         )
     index = Index.restore(index_bytes)
     keys = np.sort(index.keys[:])
-    rows = np.vstack(index.get(keys)) if len(keys) else np.zeros((0, manifest["dim"]), np.float32)
-    return Vectors(number, manifest["encoder"], keys.astype(np.int64), rows.astype(np.float32, copy=False), index)
+    rows = np.empty((len(keys), manifest["dim"]), np.float32)
+    for start in range(0, len(keys), 1024):  # all at once would hold each of them twice
+        rows[start : start + 1024] = index.get(keys[start : start + 1024])
+    graph = index if len(keys) > EXACT_BELOW else None
+    return Vectors(number, manifest["encoder"], keys.astype(np.int64), rows, graph)
 
 
 def save(folder: Path, encoder: str, keys: np.ndarray, rows: np.ndarray) -> None:
@@ -123,7 +127,7 @@ def save(folder: Path, encoder: str, keys: np.ndarray, rows: np.ndarray) -> None
     index = Index(ndim=rows.shape[1], metric=MetricKind.IP, dtype=ScalarKind.F32, **graph)
     if len(keys):
         index.add(keys.astype(np.uint64), rows.astype(np.float32, copy=False))
-    data = bytes(index.save())
+    data = index.save()
     manifest: dict[str, Any] = {
         "sha256": hashlib.sha256(data).hexdigest(),
         "count": len(keys),
