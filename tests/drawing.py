@@ -35,6 +35,15 @@ def sneaker(
     return sheet.resize((size, size), Image.Resampling.LANCZOS)
 
 
+def worn_sneaker(colour: str = "red", seed: int = 0, size: int = 256) -> Image.Image:
+    """That shoe on a pavement with a leg in it, in trousers."""
+    sheet = sneaker(colour, seed, 1024, background="#8d8a86")
+    pen = ImageDraw.Draw(sheet)
+    pen.polygon([(140, 0), (440, 0), (400, 300), (380, 500), (160, 480), (150, 300)], fill="#c58c6c")
+    pen.polygon([(100, 0), (480, 0), (430, 270), (120, 270)], fill="#31435f")
+    return sheet.resize((size, size), Image.Resampling.LANCZOS)
+
+
 def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     """The bytes of a picture file."""
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Which brand a sneaker looks like, with probabilities that mean what they say; and whether it is a sneaker at all."""
+"""Which brand a sneaker looks like, with probabilities that mean what they say; whether it is a sneaker at all, and worn."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from dreamkicks import locations
 from dreamkicks.errors import WeightsError
 from dreamkicks.files import verify_checksums
+
+View = Literal["shoe", "worn", "other"]
+"""What a picture shows: a sneaker by itself, a sneaker on a foot, or something else."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,8 @@ class Verdict:
 
 
 class Brands:
-    """Two logistic heads on the built-in encoder's vectors, scaled on photographs that training did not see (Guo et al. 2017,
-    arXiv:1706.04599).
+    """Three logistic heads on the built-in encoder's vectors. What they give as probabilities was scaled on photographs that
+    training did not see (Guo et al. 2017, arXiv:1706.04599).
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,19 +57,27 @@ class Brands:
 
     def classify(self, vectors: np.ndarray) -> list[Verdict]:
         """(n, dim) unit vectors of the built-in encoder to a verdict each."""
-        heads = self._heads
-        sneaker = 0.5 + 0.5 * np.tanh((vectors @ heads["sneaker_weights"] + heads["sneaker_bias"]) / 2)
         verdicts = []
-        for chance, row in zip(sneaker, self.probabilities(vectors), strict=True):
+        for chance, row in zip(self._sneaker(vectors), self.probabilities(vectors), strict=True):
             order = np.argsort(-row).tolist() if chance >= self._threshold else []
             verdicts.append(Verdict(float(chance), tuple(BrandGuess(self.names[i], float(row[i])) for i in order)))
         return verdicts
+
+    def views(self, vectors: np.ndarray) -> list[View]:
+        """(n, dim) unit vectors of the built-in encoder to what each picture shows. A sole from below is a shoe here."""
+        sneaker = self._sneaker(vectors) >= self._threshold
+        worn = vectors @ self._heads["worn_weights"] + self._heads["worn_bias"] >= 0
+        return ["other" if not one else "worn" if on else "shoe" for one, on in zip(sneaker, worn, strict=True)]
 
     def probabilities(self, vectors: np.ndarray) -> np.ndarray:
         """(n, dim) unit vectors to (n, brands), in the order of `names`, for pictures that are sneakers."""
         logits = vectors @ self._heads["brand_weights"] + self._heads["brand_bias"]
         shares = np.exp(logits - logits.max(1, keepdims=True))
         return np.asarray(shares / shares.sum(1, keepdims=True))
+
+    def _sneaker(self, vectors: np.ndarray) -> np.ndarray:
+        """(n, dim) unit vectors to the (n,) probabilities that they are of sneakers."""
+        return 0.5 + 0.5 * np.tanh((vectors @ self._heads["sneaker_weights"] + self._heads["sneaker_bias"]) / 2)
 
 
 @functools.cache

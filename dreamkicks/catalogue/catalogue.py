@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from dreamkicks import files, locations, pictures
+from dreamkicks.brands.classifier import open_brands
 from dreamkicks.catalogue import database, shoes, vectors
 from dreamkicks.catalogue.likeness import same_picture, signature
 from dreamkicks.catalogue.photos import keep_photo, photo_path
@@ -246,7 +247,8 @@ class Catalogue:
     def index(self, encoder: PictureEncoder, on_progress: OnProgress | None = None) -> int:
         """Bring the vectors in step with the photos: encode what is new, drop what is gone, all anew for another encoder.
 
-        Products that are the same shoe are joined. Call it inside `writing`.
+        Products that are the same shoe are joined, and by the built-in encoder's vectors photos are marked with what they show.
+        Call it inside `writing`.
 
         Returns how many photos were encoded. Photos that can't be read are left out; `verify` names them.
         """
@@ -259,6 +261,9 @@ class Catalogue:
         if loaded is not None and whole:
             keep = np.isin(loaded.keys, np.fromiter(wanted, np.int64, len(wanted)))
             keys, rows, whole = [loaded.keys[keep]], [loaded.rows[keep]], bool(keep.all())
+            unseen = [row["id"] for row in self._ask("SELECT id FROM photo WHERE view IS NULL")]
+            unmarked = np.isin(keys[0], unseen)  # an earlier version embedded them
+            self._mark(encoder.identity, keys[0][unmarked], rows[0][unmarked])
         have = set(keys[0].tolist())
         missing = [photo for photo in wanted if photo not in have]
         for start in range(0, len(missing), _BATCH):
@@ -268,6 +273,7 @@ class Catalogue:
             if read:
                 keys.append(np.array([photo for photo, _ in read], np.int64))
                 rows.append(encoder.pictures([image for _, image in read]))
+                self._mark(encoder.identity, keys[-1], rows[-1])
         if on_progress:
             on_progress(len(missing), len(missing))
         if not whole or len(keys) > 1:
@@ -338,6 +344,13 @@ class Catalogue:
             return pictures.load(photo_path(self.folder, digest))
         except PictureError:
             return None
+
+    def _mark(self, encoder: str, photos: np.ndarray, rows: np.ndarray) -> None:
+        """Keep what photos (n,) show, where their vectors (n, dim) are such as the heads read. Raises WeightsError."""
+        if len(photos) and (brands := open_brands()).encoder == encoder:
+            with self.transaction() as base:
+                marks = zip(brands.views(rows), photos.tolist(), strict=True)
+                base.executemany("UPDATE photo SET view = ? WHERE id = ?", marks)
 
     def _load(self) -> vectors.Vectors | None:
         with self._guard:

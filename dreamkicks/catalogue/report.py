@@ -49,6 +49,7 @@ _COUNTS = ", ".join(
         *(f"count(*) FILTER (WHERE NOT available AND {condition})" for condition in _SEEN.values()),
     ]
 )
+_VIEWS = {"shoe": 0, "worn": 0, "other": 0, "unknown": 0}
 # A photo is in here once for each of its products.
 _SHARED = "(SELECT source, max(hash) AS hash, count(*) AS products FROM photo GROUP BY source HAVING count(*) > 1)"
 
@@ -127,6 +128,8 @@ class Report:
 
     total: Counts
     photos: int
+    views: dict[str, int]
+    """Photos by what they show: "shoe" by itself, "worn" on a foot, "other", and "unknown" where nobody has looked yet."""
     brands: dict[str, int]
     brands_in_all: int
     stores: dict[str, Counts]
@@ -168,6 +171,9 @@ def report_on(catalogue: Catalogue, now: float) -> Report:
                 (_MOST_PICTURES,),
             ).fetchall()
         )
+        views = _VIEWS | dict(
+            base.execute("SELECT coalesce(view, 'unknown'), count(*) FROM photo GROUP BY view").fetchall()
+        )
         sizes = base.execute(
             "SELECT json_extract(size.value, '$[0]') AS label, count(*), "
             "count(*) FILTER (WHERE available AND json_extract(size.value, '$[1]')), count(*) OVER () "
@@ -176,7 +182,8 @@ def report_on(catalogue: Catalogue, now: float) -> Report:
         ).fetchall()
         return Report(
             total=_counts(total),
-            photos=base.execute("SELECT count(*) FROM photo").fetchone()[0],
+            photos=sum(views.values()),
+            views=views,
             brands={row[0]: row[1] for row in brands},
             brands_in_all=brands[0][2] if brands else 0,
             stores={row[0]: _counts(row[2:]) for row in stores},

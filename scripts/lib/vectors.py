@@ -16,13 +16,20 @@ from dreamkicks.encoder.encoder import Encoder
 from scripts.lib.photographs import BRANDS
 from scripts.lib.split import fold, held_out
 
+VIEWS = Path(__file__).parents[1] / "data" / "views.csv"
+"""What was seen by eye on photographs whose tables don't say it: worn on feet, only the sole, or another thing than a shoe."""
+
 
 @dataclass(frozen=True)
 class Embedded:
-    """Row by row: unit vectors, kind, brand (index into `brands`, -1 for others), split and fold by group."""
+    """Row by row: unit vectors, kind, view, brand (index into `brands`, -1 for others), split and fold by group.
+
+    The view is what the labels say, else the photographs' table (side, 3/4, mixed), else the kind again.
+    """
 
     vectors: np.ndarray
     kind: np.ndarray
+    view: np.ndarray
     brand: np.ndarray
     held: np.ndarray
     fold: np.ndarray
@@ -30,9 +37,16 @@ class Embedded:
 
 
 def embed_photographs(
-    data: Path, encoder: Encoder, work: Path, kinds: tuple[str, ...] = ("labelled", "other")
+    data: Path,
+    encoder: Encoder,
+    work: Path,
+    kinds: tuple[str, ...] = ("labelled", "other", "phone"),
+    labels: Path = VIEWS,
 ) -> Embedded:
-    """Read the tars of `kinds` below `data` and encode their pictures as they are, 64 at a time."""
+    """Read the tars of `kinds` below `data` and encode their pictures as they are, 64 at a time.
+
+    `labels` is a table of file and view.
+    """
     work.mkdir(parents=True, exist_ok=True)
     table: list[tuple[str, dict[str, str], str]] = []
     vectors = []
@@ -59,10 +73,13 @@ def embed_photographs(
         if not kept.exists():
             np.save(kept, np.concatenate([*done, encoder.pictures(batch)]))
         vectors.append(np.load(kept))
+    with open(labels, newline="", encoding="utf-8") as file:
+        seen = {row["file"]: row["view"] for row in csv.DictReader(file)}
     groups = [row.get("group", name) for _, row, name in table]
     return Embedded(
         vectors=np.concatenate(vectors),
         kind=np.array([kind for kind, _, _ in table]),
+        view=np.array([seen.get(name) or row.get("view") or kind for kind, row, name in table]),
         brand=np.array([BRANDS.index(row["brand"]) if row.get("brand") in BRANDS else -1 for _, row, _ in table]),
         held=np.array([held_out(group) for group in groups]),
         fold=np.array([fold(group) for group in groups]),

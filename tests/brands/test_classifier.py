@@ -20,7 +20,7 @@ NAMES = ["Adidas", "Nike", "Puma"]
 
 
 def make_head(folder: Path, names: list[str] = NAMES, threshold: float = 0.5, scale: float = 4.0) -> Path:
-    """Brand k answers to axis k, and axis 4 says that it is a sneaker."""
+    """Brand k answers to axis k, axis 4 says that it is a sneaker, and axis 5, from one half on, that it is worn."""
     folder.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     np.savez(
@@ -29,6 +29,8 @@ def make_head(folder: Path, names: list[str] = NAMES, threshold: float = 0.5, sc
         brand_bias=np.zeros(3, np.float32),
         sneaker_weights=scale * np.eye(DIM, dtype=np.float32)[4],
         sneaker_bias=np.float32(0),
+        worn_weights=scale * np.eye(DIM, dtype=np.float32)[5],
+        worn_bias=np.float32(-scale / 2),
     )
     (folder / "brands.npz").write_bytes(buffer.getvalue())
     (folder / "brands.json").write_text(
@@ -64,6 +66,13 @@ def test_what_is_no_sneaker_has_no_brand(tmp_path: Path) -> None:
     assert unsure.brands == no.brands == ()
     assert sure.sneaker_probability > 0.7 > unsure.sneaker_probability > no.sneaker_probability > 0
     assert brands.classify(rows()) == []
+
+
+def test_what_pictures_show(tmp_path: Path) -> None:
+    brands = Brands(make_head(tmp_path, threshold=0.7))
+    by_itself, on_a_foot, neither = (0, 0, 0, 0, 1, 0.4), (0, 0, 0, 0, 1, 0.6), (0, 0, 0, 0, -1, 1)
+    assert brands.views(rows(by_itself, on_a_foot, neither)) == ["shoe", "worn", "other"]
+    assert brands.views(rows()) == []
 
 
 def test_probabilities_stay_numbers_however_sure_it_is(tmp_path: Path) -> None:
@@ -124,3 +133,7 @@ def test_the_head_that_ships_fits_the_encoder_that_ships() -> None:
     shares = brands.probabilities(encoder.pictures([sneaker("red", 1), sneaker("black", 2)]))
     assert shares.shape == (2, len(brands.names))
     np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
+    by_itself = [
+        sneaker(colour, seed) for seed, colour in enumerate(("red", "black", "white", "navy", "teal", "orange"))
+    ]
+    assert brands.views(encoder.pictures(by_itself)) == ["shoe"] * 6

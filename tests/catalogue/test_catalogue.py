@@ -14,14 +14,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from dreamkicks import locations
 from dreamkicks.catalogue import database
 from dreamkicks.catalogue.catalogue import Catalogue, Listing, web_address
 from dreamkicks.catalogue.product import Filters
 from dreamkicks.catalogue.vectors import POINTER
+from dreamkicks.encoder.encoder import open_encoder
 from dreamkicks.errors import Cancelled, CatalogueBusy, CatalogueError
 from tests.catalogue.palette import PaletteEncoder, content, fill, patchwork
+from tests.drawing import sneaker
 
 ENCODER = PaletteEncoder()
 
@@ -258,6 +261,29 @@ def test_index_drops_what_is_gone(catalogue: Catalogue) -> None:
         assert catalogue.index(ENCODER) == 0
     assert catalogue.verify() == []
     assert catalogue.stats().indexed == 2
+
+
+def views(catalogue: Catalogue) -> list[str | None]:
+    with catalogue.transaction() as base:
+        return [row[0] for row in base.execute("SELECT view FROM photo ORDER BY id")]
+
+
+def test_index_marks_what_photos_show(catalogue: Catalogue) -> None:
+    encoder = open_encoder()
+    with catalogue.writing():
+        catalogue.keep(sneaker("red"), Listing("Nike", "A shoe", url="https://shop.example/1"))
+        catalogue.keep(Image.new("RGB", (64, 64), "teal"), Listing("Nike", "A shoe", url="https://shop.example/1"))
+        catalogue.index(ENCODER)
+        assert views(catalogue) == [None, None]  # the heads read other vectors
+        catalogue.index(encoder)
+        assert views(catalogue) == ["shoe", "other"]
+        (found,) = catalogue.search(encoder.pictures([Image.new("RGB", (64, 64), "teal")])[0], encoder.identity)
+        assert found.score > 0.99  # it is found all the same
+        # An earlier version embedded photos and kept no view.
+        with catalogue.transaction() as base:
+            base.execute("UPDATE photo SET view = NULL WHERE id = 1")
+        assert catalogue.index(encoder) == 0
+        assert views(catalogue) == ["shoe", "other"]
 
 
 def test_index_can_be_stopped(catalogue: Catalogue) -> None:

@@ -163,6 +163,19 @@ def test_pictures_a_product(catalogue: Catalogue) -> None:
     assert (pictures["10+"], sum(pictures.values())) == (2, 6)
 
 
+def test_what_the_photos_show(catalogue: Catalogue, tmp_path: Path) -> None:
+    offer(catalogue, "north", "1", photos=(1, 2, 3))
+    offer(catalogue, "south", "1", photos=(1,))
+    assert report_on(catalogue, NOW).views == {"shoe": 0, "worn": 0, "other": 0, "unknown": 4}
+    with catalogue.transaction() as base:
+        for number, view in ((1, "shoe"), (2, "worn"), (4, "shoe")):
+            base.execute("UPDATE photo SET view = ? WHERE id = ?", (view, number))
+    report = report_on(catalogue, NOW)
+    assert report.views == {"shoe": 2, "worn": 1, "other": 0, "unknown": 1} and report.photos == 4
+    told = page_of(report, tmp_path).text
+    assert "a sneaker2 (50.0%)a sneaker on a foot1 (25.0%)not looked at yet1 (25.0%)" in told
+
+
 def test_sizes(catalogue: Catalogue, tmp_path: Path) -> None:
     some = (Size("EU 42", True), Size("EU 42 2/3", False), Size("EU 9", True))
     offer(catalogue, "north", "1", sizes=some)

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from dreamkicks.files import verify_checksums
-from tests.drawing import encoded, sneaker
+from tests.drawing import encoded, sneaker, worn_sneaker
 
 COLOURS = ("red", "blue", "green", "black", "orange", "purple", "navy", "teal")
 BRANDS = ("Nike", "Adidas", "Puma")
@@ -77,7 +77,10 @@ def pack(folder: Path, kind: str, pictures: dict[str, Image.Image], rows: list[d
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixty drawn shoes of three brands, each brand with colours of its own, and things that are no shoes."""
+    """Sixty drawn shoes of three brands, each brand with colours of its own, and things that are no shoes.
+
+    Thirty more are on feet, and of a brand that no other shoe is of; views.csv says which.
+    """
     folder = tmp_path_factory.mktemp("data")
     for kind, size in (("side", 256), ("labelled", 160)):
         pictures, rows = {}, []
@@ -88,7 +91,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             pictures[name] = sneaker(colour, seed=number, size=size)
             rows.append({"file": name, "source": "drawn", "group": f"{kind}{number}", "brand": brand})
             rows[-1] |= {"title": f"{brand} {colour} shoe", "colour": colour, "type": "Shoe"}
+        worn = [f"worn{number}.webp" for number in range(30 if kind == "labelled" else 0)]
+        for number, name in enumerate(worn):
+            row = rows[number]
+            pictures[name] = worn_sneaker(row["colour"], seed=number, size=160)
+            rows.append(row | {"file": name, "group": name, "brand": "Vans"})
         pack(folder, kind, pictures, rows)
+    (folder / "views.csv").write_text("file,view\n" + "".join(f"{name},worn\n" for name in worn))
     others = {}
     draw = random.Random(0)
     for number in range(30):
@@ -147,13 +156,17 @@ def test_the_encoder_and_the_brands(
     small = open_encoder(str(tmp_path / "encoder"))
     assert small.pictures([sneaker()]).shape == small.words(["red shoe"]).shape == (1, 16)
 
-    run(train_brands.main, data, "--work", tmp_path / "work", "--out", tmp_path / "brands")
+    arguments = (data, "--labels", data / "views.csv", "--work", tmp_path / "work", "--out", tmp_path / "brands")
+    run(train_brands.main, *arguments)
     head = Brands(tmp_path / "brands")
     encoder = open_encoder()
     assert head.encoder == encoder.identity
-    seen = encoder.pictures([sneaker("red", seed=99), sneaker("green", seed=98)])
-    nike, adidas = (head.names[row.argmax()] for row in head.probabilities(seen))
-    assert (nike, adidas) == ("Nike", "Adidas")
+    by_itself = encoder.pictures([sneaker("red", seed=99), sneaker("green", seed=98)])
+    on_a_foot = encoder.pictures([worn_sneaker("red", seed=97), worn_sneaker("green", seed=96)])
+    assert head.views(by_itself) == ["shoe", "shoe"]
+    assert head.views(on_a_foot) == ["worn", "worn"]
+    assert [head.names[row.argmax()] for row in head.probabilities(by_itself)] == ["Nike", "Adidas"]
+    assert head.names == ["Adidas", "Nike", "Puma"]  # it has seen no shoe on a foot
 
 
 def test_every_measure_of_the_encoder_stands_next_to_its_baselines(
