@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC
 from decimal import Decimal
 
 import httpx
@@ -179,12 +180,7 @@ class Fetcher:
             return self._pretend(address, kept, self._on_dry_run)
         answer = self._follow(store, address, kind, kept.validators if kept else {})
         now = self._clock.now()
-        if answer.status == 304:
-            if kept is None:
-                raise FetchFailed(
-                    f"{clean(key, 200)} answered 304 (Not Modified) to a question that was not conditional",
-                    lasting=False,
-                )
+        if answer.status == 304 and kept:
             self._cache.confirm(key, now)
             return kept.body
         body = distil(answer.body) if distil else answer.body
@@ -236,7 +232,7 @@ class Fetcher:
                 return answer
             try:
                 target = str(address.join(answer.headers.get("location", "")))
-            except httpx.InvalidURL as error:
+            except (httpx.InvalidURL, ValueError) as error:
                 raise FetchFailed(f"{first} redirects to no address", lasting=True) from error
             address = self._allowed(store, target, kind)
         raise FetchFailed(f"{first} redirects more than {_HOPS} times", lasting=True)
@@ -288,6 +284,10 @@ class Fetcher:
                 lane.latency = (lane.latency + lane.ended - begun) / 2 if lane.latency else lane.ended - begun
                 least = store.delay if address.netloc.decode() in store.asked else store.delay / 4
                 lane.next = lane.ended + max(least, lane.latency, _crawl_delay(lane.robots))
+        if answer.status == 304 and not validators:
+            raise FetchFailed(
+                f"{shown} answered 304 (Not Modified) to a question that was not conditional", lasting=False
+            )
         return self._judge(lane, answer, kind, shown)
 
     def _judge(self, lane: _Lane, answer: Answer, kind: Kind, shown: str) -> Answer:
@@ -407,7 +407,9 @@ def _retry_after(said: str | None, now: float) -> float | None:
     if said.strip().isdecimal():
         return min(float(said), 1e9)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - now)
+        date = email.utils.parsedate_to_datetime(said)
+        # HTTP dates are in GMT also in the forms that do not say so.
+        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
     except (ValueError, OverflowError):
         return None
 

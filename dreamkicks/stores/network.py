@@ -24,6 +24,8 @@ import httpx
 from dreamkicks.errors import Cancelled, FetchFailed, NotAllowed
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# All that was ever given out; what lies beside it is private, local or nothing, and Python calls some of it global.
+_INTERNET = ipaddress.ip_network("2000::/3")
 _TRANSPORT_ERRORS = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError)
 
 
@@ -44,6 +46,8 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(number) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if number not in _INTERNET:
+            return False
     return number.is_global and not number.is_multicast
 
 

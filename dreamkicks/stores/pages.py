@@ -94,6 +94,7 @@ def distil(page: bytes) -> bytes:
         except (ValueError, RecursionError):
             continue
         if (product := _find_product(data)) is not None:
+            product = _shallow(product)
             break
     graph: dict[str, list[str]] = {}
     for meta in tree.css("meta[property], meta[name]"):
@@ -117,6 +118,15 @@ def _find_product(data: Any, depth: int = 0) -> dict[str, Any] | None:
             if (found := _find_product(item, depth + 1)) is not None:
                 return found
     return None
+
+
+def _shallow(said: Any, depth: int = 0) -> Any:
+    """Without what is nested too deep to be of use, and for Python's own writer of JSON."""
+    if isinstance(said, dict):
+        return {key: _shallow(value, depth + 1) for key, value in said.items()} if depth < _DEPTH else None
+    if isinstance(said, list):
+        return [_shallow(value, depth + 1) for value in said] if depth < _DEPTH else None
+    return said
 
 
 def _offer(store: Store, url: str, said: dict[str, Any]) -> Offer | None:

@@ -55,7 +55,7 @@ def _entry(store: Store, product: Any) -> Entry | None:
         return None
     if not store.sells(_text(product.get("product_type"))):
         return None
-    url = f"{store.site}/products/{quote(handle[:300], safe='')}"
+    url = f"{store.site}/products/{quote(handle[:300], safe='', errors='replace')}"
     return Entry(url, None, lambda: _offer(store, url, product))
 
 
@@ -105,8 +105,8 @@ def _smaller(src: str) -> str:
     try:
         url = httpx.URL("https:" + src if src.startswith("//") else src)
         return str(url.copy_merge_params({"width": "640"})) if url.host == "cdn.shopify.com" else str(url)
-    except httpx.InvalidURL:
-        return src
+    except (httpx.InvalidURL, ValueError):
+        return src  # the fetcher refuses it by name
 
 
 def _text(said: object) -> str:

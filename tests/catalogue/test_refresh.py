@@ -530,7 +530,14 @@ HOSTILE = "\x1b]0;owned\x07\u202eRunner\u202c <script>alert(1)</script>\x00\x9b3
 @KINDS
 def test_no_hostile_text_gets_in(shop: FakeShop, days: Days, kind: str) -> None:
     shop.shoes = [
-        Shoe("a", HOSTILE, HOSTILE, "€ 1.299,95", {HOSTILE: True}, ["/pictures/a.jpg", "/pictures/\x1b[31m\u202e.jpg"]),
+        Shoe(
+            "a",
+            HOSTILE,
+            HOSTILE,
+            "€ 1.299,95",
+            {HOSTILE: True},
+            ["/pictures/a.jpg", "/pictures/\x1b[31m\u202e.jpg", "/pictures/\ud800.jpg"],
+        ),
         Shoe("b", "\x1b[2J" * 1000 + "Long", "x" * 100_000),
         Shoe("..%2f..%2f..%2fetc%2fpasswd", pictures=["/../../../etc/passwd", "/pictures/..%2f..%2fb.jpg"]),
     ]

@@ -152,7 +152,10 @@ class FakeShop:
         if path == "/robots.txt":
             return handler.fresh(self.robots, "text/plain") if self.robots is not None else handler.status(404)
         if path.endswith("/products.json"):
-            page, most = int(query["page"][0]), min(self.page_size, int(query["limit"][0]))
+            page, limit = int(query["page"][0]), int(query["limit"][0])
+            if page * limit > 25_000:
+                return handler.status(400)
+            most = min(self.page_size, limit)
             shown = self.shoes[(page - 1) * most : page * most]
             return handler.fresh(
                 json.dumps({"products": [self._shopify(shoe) for shoe in shown]}).encode(), "application/json"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import email.utils
+import re
 import sqlite3
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -101,12 +103,28 @@ def test_a_host_gets_one_request_at_a_time(shop: FakeShop, fetcher: Fetcher) -> 
 # ---------------------------------------------------------------- being told to wait
 
 
-@pytest.mark.parametrize("form", ["seconds", "date"])
+@pytest.fixture
+def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Far from Greenwich."""
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "JST-9")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.parametrize("form", ["seconds", "date", "old date"])
 @pytest.mark.parametrize("code", [429, 503])
-def test_retry_after_is_obeyed(shop: FakeShop, clock: FakeClock, fetcher: Fetcher, code: int, form: str) -> None:
+def test_retry_after_is_obeyed(
+    shop: FakeShop, clock: FakeClock, fetcher: Fetcher, in_tokyo: None, code: int, form: str
+) -> None:
     url = page(shop, "/a")
     fetcher.get(shop.store(), page(shop, "/before"), PAGE)
-    after = "90" if form == "seconds" else email.utils.formatdate(clock.now() + 91, usegmt=True)
+    after = {
+        "seconds": "90",
+        "date": email.utils.formatdate(clock.now() + 91, usegmt=True),
+        "old date": time.asctime(time.gmtime(clock.now() + 91)),
+    }[form]
     shop.vice("/a", refuses(code, Retry_After=after))
     assert fetcher.get(shop.store(), url, PAGE) == b"/a"
     assert gaps(shop)[-1] >= 89
@@ -186,14 +204,14 @@ def test_no_robots_txt_allows_everything(shop: FakeShop, fetcher: Fetcher, code:
     assert fetcher.get(shop.store(), page(shop, "/private/a"), PAGE) == b"/private/a"
 
 
-@pytest.mark.parametrize("code", [500, 503, 429])
-def test_a_robots_txt_that_fails_forbids_everything(shop: FakeShop, fetcher: Fetcher, code: int) -> None:
+@pytest.mark.parametrize(("code", "times"), [(500, 5), (503, 5), (429, 5), (304, 1)])
+def test_a_robots_txt_that_fails_forbids_everything(shop: FakeShop, fetcher: Fetcher, code: int, times: int) -> None:
     shop.places["/robots.txt"] = refuses(code)
     for _ in range(2):
         with pytest.raises(StoreClosed, match=r"robots\.txt"):
             fetcher.get(shop.store(), page(shop, "/a"), PAGE)
     assert not shop.asked("/a")
-    assert len(shop.asked("/robots.txt")) == 5
+    assert len(shop.asked("/robots.txt")) == times
 
 
 def test_forbidden_paths_are_not_asked(shop: FakeShop, fetcher: Fetcher) -> None:
@@ -279,6 +297,13 @@ def test_a_redirect_inside_the_shop_is_followed(shop: FakeShop, fetcher: Fetcher
     assert fetcher.get(shop.store(), shop.site + "/a", PAGE) == b"/b"
 
 
+@pytest.mark.parametrize("target", ["https://[;]/", ":https://;]"])
+def test_a_redirect_to_no_address_fails(shop: FakeShop, fetcher: Fetcher, target: str) -> None:
+    shop.places["/a"] = redirects(target)
+    with pytest.raises(FetchFailed, match="no address"):
+        fetcher.get(shop.store(), shop.site + "/a", PAGE)
+
+
 def test_a_circle_of_redirects_ends(shop: FakeShop, fetcher: Fetcher) -> None:
     shop.places["/a"] = redirects("/a")
     with pytest.raises(FetchFailed, match="redirects more than 5 times"):
@@ -341,7 +366,7 @@ def test_the_shop_learns_who_asks(shop: FakeShop, fetchers: Fetchers) -> None:
     fetchers(contact="me@example.org\r\nX: y").get(shop.store(), page(shop, "/a"), PAGE)
     agents = {one.headers["user-agent"] for one in shop.log}
     assert len(agents) == 1
-    assert agents.pop().startswith("dreamkicks/")
+    assert re.fullmatch(r"dreamkicks/\S+ \(\+me@example\.org X: y\)", agents.pop())
     assert all("x" not in one.headers for one in shop.log)
 
 

@@ -107,23 +107,31 @@ def test_shopify_is_read_until_a_page_is_empty(shop: FakeShop, fetcher: Fetcher)
 
 
 def test_shopify_is_never_asked_beyond_25000(shop: FakeShop, fetcher: Fetcher) -> None:
-    one = json.dumps({"products": [{"title": "A", "handle": "a"}]}).encode()
-    shop.places["/collections/sneakers/products.json"] = sends(one, "application/json")
+    shop.shoes, shop.page_size = [Shoe(f"s{n}") for n in range(101)], 1
     with pytest.raises(FetchFailed, match="25,000"):
         list(entries(shop.store(), fetcher))
-    assert len(shop.asked("products.json")) == 100
+    assert [one.status for one in shop.asked("products.json")] == [200] * 100
+
+
+def test_thousands_of_products_are_asked_for_as_they_are_taken(shop: FakeShop, fetcher: Fetcher) -> None:
+    shop.shoes = [Shoe(f"s{n}") for n in range(3000)]
+    for place, _ in enumerate(entries(shop.store(), fetcher)):
+        assert len(shop.asked("products.json")) == place // 250 + 1
+    assert place == 2999
+    assert len(shop.asked("products.json")) == 13
 
 
 def test_pictures_of_shopify_are_asked_for_at_the_size_that_is_kept(shop: FakeShop, fetcher: Fetcher) -> None:
-    images = [{"src": "//cdn.shopify.com/a.jpg?v=1"}, {"src": "https://other.example/b.jpg?v=1"}]
+    images = [{"src": "//cdn.shopify.com/a.jpg?v=1"}, {"src": "https://other.example/b.jpg?v=1"}, {"src": "\ud800"}]
     (entry,) = list_as_shopify(shop, fetcher, {"title": "A", "handle": "a", "images": images})
     offer = entry.read()
     assert offer is not None
-    assert offer.pictures == ("https://cdn.shopify.com/a.jpg?v=1&width=640", "https://other.example/b.jpg?v=1")
+    assert offer.pictures[:2] == ("https://cdn.shopify.com/a.jpg?v=1&width=640", "https://other.example/b.jpg?v=1")
+    assert offer.pictures[2:] == ("\ud800",)  # the fetcher refuses what is no address
 
 
 @pytest.mark.parametrize(
-    "handle", ["../../etc/passwd", "a/b", "a b", "naïve", "a?x=1#y", "\x1b[31m", "..", "", None, 5, ["a"]]
+    "handle", ["../../etc/passwd", "a/b", "a b", "naïve", "a?x=1#y", "\x1b[31m", "\ud800", "..", "", None, 5, ["a"]]
 )
 def test_no_handle_leaves_the_products_of_the_shop(shop: FakeShop, fetcher: Fetcher, handle: object) -> None:
     found = list_as_shopify(shop, fetcher, {"handle": handle, "title": "A"})
@@ -224,6 +232,14 @@ def test_a_page_without_a_product_is_none(shop: FakeShop, fetcher: Fetcher, body
     assert read_page(shop, fetcher, body) is None
 
 
+def test_what_is_nested_deep_is_left_out(shop: FakeShop, fetcher: Fetcher) -> None:
+    for depth in (*range(950, 1000), 10_000):  # where Python reads it, and can't write it again
+        script = '{"@type": "Product", "name": "A", "x": ' + "[" * depth + "]" * depth + "}"
+        assert set(json.loads(pages.distil(page(script)))) == {"product", "graph"}
+    offer = read_page(shop, fetcher, page('{"@type": "Product", "name": "A", "x": ' + "[" * 900 + "]" * 900 + "}"))
+    assert offer is not None and offer.title == "A"
+
+
 FIELDS = ("name", "brand", "offers", "image", "category", "mpn", "sku", "hasVariant", "size", "price", "availability")
 
 
@@ -257,6 +273,7 @@ def test_any_shopify_product_is_an_offer_or_refused(
         assert offer is not None and offer.fingerprint()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=2000))
 def test_any_bytes_can_be_distilled(body: bytes) -> None:
     assert set(json.loads(pages.distil(body))) == {"product", "graph"}
