@@ -16,6 +16,7 @@
     │   ├── NotAllowed        a request that is never made: off the allow-list, a private address, robots.txt
     │   ├── FetchFailed       one address gave no useful answer
     │   └── StoreClosed       a shop is not asked again in this run
+    │       └── BudgetSpent   no shop is
     └── SessionError          a session can't be read or has no such dream
 
     Cancelled                 somebody asked to stop; not an error
@@ -91,6 +92,10 @@ class FetchFailed(StoreError):
 
 class StoreClosed(StoreError):
     """A shop is not asked again in this run: it rejects us, it is down, the budget is spent."""
+
+
+class BudgetSpent(StoreClosed):
+    """No shop is asked again in this run: it has made as many requests as it may."""
 
 
 class SessionError(DreamkicksError):

@@ -36,11 +36,13 @@ from dreamkicks.encoder.encoder import BUILTIN, Encoder, open_encoder
 from dreamkicks.stores.cache import Cache
 from dreamkicks.stores.fetcher import Fetcher
 from tests.stores.apart import ShopApart, network_to
-from tests.stores.fakeshop import FakeClock, Shoe, store_at
+from tests.stores.fakeshop import Asked, FakeClock, Shoe, store_at
 
 KINDS = ("shopify", "pages")
 SIZE = (960, 640)
 DAY = 86_400
+FORBIDDEN = "/private/"
+"""Where the shops' robots.txt lets nobody in."""
 MEGABYTE = 1_000_000
 PARTS = ("fetch", "decode", "keep", "embed", "index")
 EXPLAINED = f"""\
@@ -49,7 +51,9 @@ host of its pictures four times; that, not this machine, is then the limit. Both
 (JPEG, {SIZE[0]} x {SIZE[1]}, {refreshing.PICTURES} a product) as they are asked for them: they take part of the seconds, and none of
 the memory. Shares are of the time that the three threads (one a shop, one that embeds) spend in these parts, which overlap: fetch has
 TLS, the wait for the shop and reading its page; decode also comparing pictures; keep makes them smaller, waits until the disk has them,
-and has the database. Before each further run a day passes; a page that the sitemap calls unchanged is not asked for within a week."""
+and has the database. Before each further run a day passes; a page that the sitemap calls unchanged is not asked for within a week.
+The last two rows are from the shops' own logs of all three runs: one picture of each shop is forbidden by its robots.txt, and what was
+had before should be asked for only if it changed."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Figures:
-    """Three refreshes of one catalogue, a day apart; of the first also the peak memory (bytes) and the seconds in each part."""
+    """Three refreshes of one catalogue, a day apart; of the first also the peak memory (bytes) and the seconds in each part.
+
+    By the shops' own logs of all three: requests for forbidden paths, and those for what was had before, without a condition.
+    """
 
     products: int
     before: int
@@ -72,6 +79,8 @@ class Figures:
     first: Run
     unchanged: Run
     changed: Run
+    forbidden: int
+    again: int
 
 
 class Stopwatch:
@@ -115,7 +124,10 @@ class CountingEncoder:
 
 
 def stock(kind: str, count: int, changed: int = 0) -> list[Shoe]:
-    """What a shop sells: so many shoes, of which so many cost less than they did and show another first picture."""
+    """What a shop sells: so many shoes, of which so many cost less than they did and show another first picture.
+
+    The last picture of the last shoe may not be asked for.
+    """
     shoes = [
         Shoe(
             f"{kind}-{number}",
@@ -125,6 +137,7 @@ def stock(kind: str, count: int, changed: int = 0) -> list[Shoe]:
         )
         for number in range(count)
     ]
+    shoes[-1].pictures[-1] = f"{FORBIDDEN}{kind}.jpg"
     for number in range(changed):
         shoe = shoes[number * count // changed]
         looks = [f"/pictures/new-{kind}-{number}.jpg", *shoe.pictures[1:]]
@@ -185,7 +198,8 @@ def measure(products: int) -> Figures:
                 reports = refreshing.refresh(catalogue, encoder, stores, fetcher, on_store, on_index)
                 seconds = time.perf_counter() - begun
             fetcher.close()
-            if any(report.stopped or report.failed for report in reports):
+            failed = [address for report in reports for address, _ in report.failed if FORBIDDEN not in address]
+            if failed or any(report.stopped for report in reports):
                 raise RuntimeError(f"a refresh that should go well did not: {reports}")
             return Run(sum(report.requests for report in reports), encoder.seen - seen, seconds)
 
@@ -196,7 +210,16 @@ def measure(products: int) -> Figures:
             shop.sell(stock(kind, count, max(1, count // 100)))
         changed = refresh("1 % changed")
         catalogue.close()
-    return Figures(products, before, peak, parts, first, unchanged, changed)
+        logs = {kind: shop.log() for kind, shop in apart.items()}
+    forbidden = sum(one.path.startswith(FORBIDDEN) for log in logs.values() for one in log)
+    again = sum(bare_repeats(log) for log in logs.values())
+    return Figures(products, before, peak, parts, first, unchanged, changed, forbidden, again)
+
+
+def bare_repeats(log: list[Asked]) -> int:
+    """How many requests were for an address that had been asked for before, and named no version that is known of it."""
+    bare = [(one.host, one.path) for one in log if not one.headers.keys() & {"if-none-match", "if-modified-since"}]
+    return len(bare) - len(set(bare))
 
 
 def peak_memory() -> int:
@@ -227,6 +250,8 @@ def column(figures: Figures) -> dict[str, str]:
         cells[f"{label}: requests"] = f"{run.requests:,} ({run.requests / first.requests:.2%} of {first.requests:,})"
         cells[f"{label}: pictures embedded"] = f"{run.embedded:,} ({run.embedded / first.embedded:.2%})"
         cells[f"{label}: seconds"] = f"{run.seconds:.1f} ({run.seconds / first.seconds:.2%})"
+    cells["forbidden paths asked"] = f"{figures.forbidden:,}"
+    cells["asked again without a condition"] = f"{figures.again:,}"
     return cells
 
 

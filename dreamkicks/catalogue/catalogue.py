@@ -259,13 +259,17 @@ class Catalogue:
         keys, rows = [np.zeros(0, np.int64)], [np.zeros((0, encoder.dim), np.float32)]
         whole = loaded is not None and loaded.encoder == encoder.identity
         if loaded is not None and whole:
-            keep = np.isin(loaded.keys, np.fromiter(wanted, np.int64, len(wanted)))
-            keys, rows, whole = [loaded.keys[keep]], [loaded.rows[keep]], bool(keep.all())
+            there = np.isin(loaded.keys, np.fromiter(wanted, np.int64, len(wanted)))
+            whole = bool(there.all())
+            keep = slice(None) if whole else there  # a slice copies nothing
+            keys, rows = [loaded.keys[keep]], [loaded.rows[keep]]
             unseen = [row["id"] for row in self._ask("SELECT id FROM photo WHERE view IS NULL")]
             unmarked = np.isin(keys[0], unseen)  # an earlier version embedded them
             self._mark(encoder.identity, keys[0][unmarked], rows[0][unmarked])
         have = set(keys[0].tolist())
         missing = [photo for photo in wanted if photo not in have]
+        if missing or not whole:
+            self._vectors = loaded = None  # each copy of 30,000 photos' vectors is 30 MB
         for start in range(0, len(missing), _BATCH):
             if on_progress:
                 on_progress(start, len(missing))
@@ -276,10 +280,13 @@ class Catalogue:
                 self._mark(encoder.identity, keys[-1], rows[-1])
         if on_progress:
             on_progress(len(missing), len(missing))
-        if not whole or len(keys) > 1:
-            self._vectors = loaded = None  # of 30,000 photos 30 MB that nobody needs twice
-            vectors.save(self.folder, encoder.identity, np.concatenate(keys), np.concatenate(rows))
-        return sum(map(len, keys[1:]))
+        encoded = sum(map(len, keys[1:]))
+        if encoded or not whole:
+            all_keys, all_rows = np.concatenate(keys), np.concatenate(rows)
+            keys.clear()
+            rows.clear()
+            vectors.save(self.folder, encoder.identity, all_keys, all_rows)
+        return encoded
 
     def in_step(self, encoder: str) -> bool:
         """Whether every photo can be found by that encoder's vectors."""

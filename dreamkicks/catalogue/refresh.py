@@ -8,7 +8,7 @@ kept: an interrupted run is gone on with by running again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,8 +19,8 @@ from dreamkicks.catalogue.ledger import Known, Ledger, Photo
 from dreamkicks.catalogue.likeness import same_picture, signature
 from dreamkicks.catalogue.photos import keep_photo
 from dreamkicks.errors import FetchFailed, NotAllowed, PictureError, StoreError
-from dreamkicks.stores import pages, shopify
 from dreamkicks.stores.fetcher import PICTURE, Fetcher
+from dreamkicks.stores.listing import entries, trouble
 from dreamkicks.stores.store import Entry, Offer, Store
 from dreamkicks.text import clean
 
@@ -72,8 +72,8 @@ def refresh(
 ) -> list[StoreReport]:
     """Refresh a catalogue from stores, all at once; a report each, in their order.
 
-    A store that can't be read, or only in part, says so in its report; nothing that it did not list is then called gone.
-    Raises CatalogueBusy, StorageError, Cancelled.
+    A store that can't be read, or only in part, for whatever reason, says so in its report, and the others go on; nothing that it
+    did not list is then called gone. Raises CatalogueBusy, StorageError, Cancelled.
     """
     reports = [StoreReport(store.name) for store in stores]
     held, embedded = Ledger(catalogue).held(), 0
@@ -104,11 +104,6 @@ def rehearse(catalogue: Catalogue, stores: Sequence[Store], fetcher: Fetcher) ->
     for store, report in zip(stores, reports, strict=True):
         _Visit(catalogue, fetcher, store, report, None).rehearse()
     return reports
-
-
-def entries(store: Store, fetcher: Fetcher) -> Iterator[Entry]:
-    """The list of a store, in whichever way it lists. Raises StoreError."""
-    return shopify.entries(store, fetcher) if store.kind == "shopify" else pages.entries(store, fetcher)
 
 
 # Decoding takes up to some hundred MB for the largest picture that is allowed; one at a time bounds it for all stores.
@@ -148,8 +143,8 @@ class _Visit:
                 raise StoreError(f"{self._store.name} listed nothing; what it sold before is left as it is")
             report.gone = self._ledger.retire(self._store.name, self._gone(listed, dead))
             self._fetcher.finish(self._store)
-        except StoreError as error:
-            report.stopped = str(error)
+        except Exception as error:
+            report.stopped = trouble(error)
         self._tell()
 
     def _gone(self, listed: set[str], dead: set[str]) -> set[str]:
@@ -171,8 +166,8 @@ class _Visit:
                         self._photos(offer)
                 except (FetchFailed, NotAllowed):
                     continue
-        except StoreError as error:
-            self._report.stopped = str(error)
+        except Exception as error:
+            self._report.stopped = trouble(error)
 
     def _take(self, entry: Entry) -> bool:
         """Bring one product up to date; False when the shop no longer has it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,62 +15,82 @@ from dreamkicks.errors import StoreError
 
 if TYPE_CHECKING:
     from dreamkicks.catalogue.refresh import StoreReport
+    from dreamkicks.settings import Settings
+    from dreamkicks.stores.fetcher import Fetcher
+    from dreamkicks.stores.store import Store
 
 app = typer.Typer(help="The products that are searched.", no_args_is_help=True)
 
+_REQUESTS = 6
+"""The most that a check asks of one shop."""
+
+_Names = Annotated[list[str] | None, typer.Argument(metavar="STORE", help="Only these; all without.")]
 _Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 
 
 @app.command()
 def refresh(
     context: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[STORE]...", help="Only these; all without.")] = None,
+    names: _Names = None,
     budget: Annotated[int | None, typer.Option(min=1, help="The most requests of this run.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be asked, and ask nothing.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when anything failed.")] = False,
     as_json: _Json = False,
 ) -> None:
     """Bring in what shops sell today."""
-    from dreamkicks import locations
     from dreamkicks.catalogue.refresh import refresh as run
     from dreamkicks.catalogue.refresh import rehearse
-    from dreamkicks.stores.cache import Cache
-    from dreamkicks.stores.fetcher import Fetcher
+
+    chosen, wrong = _choose(names)
+    studio = open_studio(context)
+    on_dry_run = output.line if dry_run else None
+    with contextlib.closing(_fetcher(studio.settings, budget=budget, on_dry_run=on_dry_run)) as fetcher:
+        if dry_run:
+            rehearse(studio.catalogue, chosen, fetcher)
+            return
+        _introduce(studio.settings)
+        with output.stores() as on_store:
+            reports = run(studio.catalogue, studio.encoder, chosen, fetcher, on_store)
+    for report in reports:
+        _tell(report, as_json)
+    if all(report.stopped and not report.listed for report in reports) or (
+        strict and (wrong or any(report.stopped or report.failed for report in reports))
+    ):
+        raise typer.Exit(1)
+
+
+def _choose(names: list[str] | None) -> tuple[list[Store], bool]:
+    """The stores of these names, or all; and whether others could not be used, each of which was told."""
+    from dreamkicks import locations
     from dreamkicks.stores.store import stores
 
-    settings = load_settings(context)
-    known = stores()
+    known, wrong = stores()
     for name in names or ():
+        if name in wrong:
+            raise StoreError(wrong[name])
         if name not in known:
             raise StoreError(
                 f"No store is called '{name}'. Choose from: {', '.join(known)}; or add it to {locations.stores_file()}."
             )
-    chosen = [known[name] for name in dict.fromkeys(names or known)]
-    studio = open_studio(context)
-    on_dry_run = output.line if dry_run else None
-    fetcher = Fetcher(
-        Cache(locations.shop_cache(), time.time()),
-        contact=settings.contact,
-        budget=budget,
-        offline=settings.offline,
-        on_dry_run=on_dry_run,
-    )
-    try:
-        if dry_run:
-            rehearse(studio.catalogue, chosen, fetcher)
-            return
-        if not settings.contact:
-            output.note("Shops see no contact of yours; set DREAMKICKS_CONTACT to an address where they reach you.")
-        with output.stores() as on_store:
-            reports = run(studio.catalogue, studio.encoder, chosen, fetcher, on_store)
-    finally:
-        fetcher.close()
-    for report in reports:
-        _tell(report, as_json)
-    if all(report.stopped and not report.listed for report in reports) or (
-        strict and any(report.stopped or report.failed for report in reports)
-    ):
-        raise typer.Exit(1)
+    if names:
+        return [known[name] for name in dict.fromkeys(names)], False
+    for reason in wrong.values():
+        output.problem(reason)
+    return list(known.values()), bool(wrong)
+
+
+def _fetcher(settings: Settings, **options: Any) -> Fetcher:
+    from dreamkicks import locations
+    from dreamkicks.stores.cache import Cache
+    from dreamkicks.stores.fetcher import Fetcher
+
+    cache = Cache(locations.shop_cache(), time.time())
+    return Fetcher(cache, contact=settings.contact, offline=settings.offline, **options)
+
+
+def _introduce(settings: Settings) -> None:
+    if not settings.contact:
+        output.note("Shops see no contact of yours; set DREAMKICKS_CONTACT to an address where they reach you.")
 
 
 def _tell(report: StoreReport, as_json: bool) -> None:
@@ -232,16 +253,30 @@ def export(
 
 
 @app.command("stores")
-def list_stores(as_json: _Json = False) -> None:
-    """The shops that a refresh asks: those that ship, and your own; both lists are checked."""
+def list_stores(
+    context: typer.Context,
+    names: _Names = None,
+    check: Annotated[bool, typer.Option("--check", help="Ask each shop for a product, in a few requests.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """The shops that a refresh asks: those that ship, and your own. What is wrong with an entry is told."""
+    chosen, wrong = _choose(names)
+    if check:
+        wrong = not _check(load_settings(context), chosen, as_json) or wrong
+    else:
+        _list(chosen, as_json)
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _list(chosen: list[Store], as_json: bool) -> None:
     from dreamkicks import locations
     from dreamkicks.catalogue.catalogue import Catalogue
     from dreamkicks.catalogue.ledger import Ledger
-    from dreamkicks.stores.store import stores
 
     seen = Ledger(Catalogue.of_user()).refreshed()
     rows: list[list[str]] = []
-    for store in stores().values():
+    for store in chosen:
         products, available, when = seen.get(store.name, (0, 0, None))
         entry: dict[str, Any] = {"products": products, "available": available, "refreshed": when}
         if as_json:
@@ -250,3 +285,26 @@ def list_stores(as_json: _Json = False) -> None:
     if not as_json:
         output.table(["store", "kind", "site", "products", "available", "refreshed"], rows)
         output.note(f"Add your own in {locations.stores_file()}.")
+
+
+def _check(settings: Settings, chosen: list[Store], as_json: bool) -> bool:
+    """Tell what each store shows; whether all show something."""
+    from dreamkicks.stores.listing import check
+
+    if settings.offline:
+        raise StoreError("Offline no shop can be checked. Leave out --offline, or unset DREAMKICKS_OFFLINE.")
+    _introduce(settings)
+    well = True
+    for store in chosen:
+        with contextlib.closing(_fetcher(settings, budget=_REQUESTS, attempts=2)) as fetcher:
+            found = check(store, fetcher)
+        said = found.to_json()
+        if as_json:
+            output.json_line(said)
+        elif said["ok"]:
+            price = " ".join(filter(None, (said["price"], said["currency"]))) or "no price"
+            output.line(f"{found.store}: ok ({said['title']}, {price})")
+        else:
+            output.line(f"{found.store}: {found.reason}")
+        well = well and said["ok"]
+    return well

@@ -18,7 +18,9 @@ from dreamkicks.files import CHECKSUMS, sha256, verify_checksums
 from dreamkicks.text import clean
 
 BUILTIN = "builtin"
-_BATCH = 32
+# Small is both lighter and quicker: on one thread of a CPU a picture takes 28 ms and the process 961 MB at most; with 32 in a batch 33 ms
+# and 1,154 MB.
+_BATCH = 8
 # Larger pictures shrink before they are padded: the square around a strip of 40 million pixels would fill the memory.
 _LONGEST_SIDE = 2048
 

@@ -26,14 +26,13 @@ from tenacity import (
 )
 
 from dreamkicks import __version__
-from dreamkicks.errors import Cancelled, FetchFailed, NotAllowed, StoreClosed
+from dreamkicks.errors import BudgetSpent, Cancelled, FetchFailed, NotAllowed, StoreClosed
 from dreamkicks.stores.cache import Cache, Entry
 from dreamkicks.stores.network import Answer, Line, Network
 from dreamkicks.stores.store import Store
 from dreamkicks.text import clean
 
 AGENT = "dreamkicks"
-_ATTEMPTS = 5
 _BACK_OFF = wait_exponential(multiplier=2, max=120) + wait_random(0, 2)
 _HOPS = 5
 _LONGEST_ADDRESS = 2000
@@ -110,16 +109,21 @@ class Fetcher:
         *,
         contact: str = "",
         budget: int | None = None,
+        attempts: int = 5,
         offline: bool = False,
         on_dry_run: Callable[[str], None] | None = None,
         clock: Clock | None = None,
         network: Network | None = None,
     ) -> None:
-        """`budget` is the most requests; with `on_dry_run` nothing is asked, it is told what would be."""
+        """`budget` is the most requests, `attempts` the most of them for one address.
+
+        With `on_dry_run` nothing is asked, it is told what would be.
+        """
         contact = clean(contact, 200).encode("ascii", "ignore").decode()
         self._agent = f"{AGENT}/{__version__}" + (f" (+{contact})" if contact else "")
         self._cache = cache
         self._budget = budget
+        self._attempts = attempts
         self._offline = offline
         self._on_dry_run = on_dry_run
         self._clock = clock or Clock()
@@ -248,7 +252,7 @@ class Fetcher:
 
         attempts = Retrying(
             retry=retry_if_exception_type(_Again),
-            stop=stop_after_attempt(_ATTEMPTS),
+            stop=stop_after_attempt(self._attempts),
             wait=back_off,
             sleep=self._sleep,
             reraise=True,
@@ -329,7 +333,7 @@ class Fetcher:
             raise StoreClosed(lane.closed)
         with self._guard:
             if self._budget is not None and self._budget <= 0:
-                raise StoreClosed("the budget of requests is spent; refresh again to go on")
+                raise BudgetSpent("the budget of requests is spent; refresh again to go on")
             self._budget = None if self._budget is None else self._budget - 1
             self.requests[store.name] = self.requests.get(store.name, 0) + 1
 

@@ -88,29 +88,35 @@ class Store(BaseModel):
         return not kind or not self.types or any(word.lower() in kind.lower() for word in self.types)
 
 
-def stores(own: Path | None = None) -> dict[str, Store]:
-    """All stores by name: those that ship, and those of the person's own file. Raises StoreError naming what can't be used."""
+def stores(own: Path | None = None) -> tuple[dict[str, Store], dict[str, str]]:
+    """All stores by name, those that ship and those of the person's own file; and what is wrong with entries that can't be used.
+
+    Raises StoreError when a file can't be read.
+    """
     own = own or locations.stores_file()
-    found = _read(Path(__file__).with_name("stores.toml"))
-    return found | _read(own) if own.exists() else found
+    found, wrong = _read(Path(__file__).with_name("stores.toml"))
+    if own.exists():
+        added, wrong_too = _read(own)
+        # A mistake does not bring back the store that it was to replace.
+        found = {name: store for name, store in (found | added).items() if name not in wrong_too}
+        wrong |= wrong_too
+    return found, wrong
 
 
-def _read(file: Path) -> dict[str, Store]:
+def _read(file: Path) -> tuple[dict[str, Store], dict[str, str]]:
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise StoreError(f"{file} can't be read: {error}. Mend it or move it away.") from error
-    found = {}
+    found, wrong = {}, {}
     for name, entry in table.items():
         try:
             found[name] = Store(name=name, **entry) if isinstance(entry, dict) else Store.model_validate(entry)
         except (ValidationError, TypeError) as error:
             first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
             field = ".".join(map(str, first["loc"])) or "entry"
-            raise StoreError(
-                f"The {field} of store '{clean(name, 40)}' in {file} can't be used: {first['msg']}. Mend it."
-            ) from error
-    return found
+            wrong[name] = f"The {field} of store '{clean(name, 40)}' in {file} can't be used: {first['msg']}. Mend it."
+    return found, wrong
 
 
 @dataclass(frozen=True)

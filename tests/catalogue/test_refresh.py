@@ -524,6 +524,23 @@ def test_one_broken_shop_does_not_harm_the_other(shop: FakeShop, days: Days) -> 
     assert len(days.catalogue.stats().stores) == 2
 
 
+@pytest.mark.parametrize("surprise", [TypeError("odd \x9b31mthing\n"), RecursionError(), MemoryError()], ids=repr)
+def test_a_surprise_at_one_shop_does_not_end_the_others(shop: FakeShop, days: Days, surprise: Exception) -> None:
+    shop.shoes, look_up = shoes(4), shop.look_up
+
+    def startle(host: str) -> list[str]:
+        if host == "second.test":
+            raise surprise
+        return look_up(host)
+
+    shop.look_up = startle  # type: ignore[method-assign]
+    startled, whole = days.refresh(shop.store("pages"), shop.store("shopify"))
+    assert (whole.stopped, counts(whole)) == (None, (4, 0, 0, 0))
+    assert startled.stopped and startled.stopped.endswith(repr(surprise)) and startled.stopped.isprintable()
+    shop.look_up = look_up  # type: ignore[method-assign]
+    assert counts(days.refresh(shop.store("pages"))[0]) == (4, 0, 0, 0)
+
+
 HOSTILE = "\x1b]0;owned\x07\u202eRunner\u202c <script>alert(1)</script>\x00\x9b31m &lt;b&gt;One&lt;/b&gt; 👟 你好"
 
 

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from dreamkicks.cli import main
+from tests.stores.conftest import clock, shop
+
+__all__ = ["clock", "shop"]
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,16 @@ def test_without_retry_after_the_wait_grows(shop: FakeShop, fetcher: Fetcher) ->
     assert all(wait >= least for wait, least in zip(waits, (2, 4, 8, 16), strict=True))
 
 
+def test_no_two_programs_come_back_at_the_same_moment(shop: FakeShop, fetchers: Fetchers) -> None:
+    waits = []
+    for name in ("/a", "/b"):
+        shop.vice(name, *[refuses(503)] * 4)
+        fetchers().get(shop.store(), page(shop, name), PAGE)
+        waits.append([after.at - before.at for before, after in pairwise(shop.asked(name))])
+        assert all(least <= wait < least + 2 for wait, least in zip(waits[-1], (2, 4, 8, 16), strict=True))
+    assert all(one != other for one, other in zip(*waits, strict=True))
+
+
 def test_others_wait_too_while_a_host_throttles(shop: FakeShop, clock: FakeClock, fetchers: Fetchers) -> None:
     fetcher = fetchers(budget=3)
     shop.vice("/a", refuses(429, Retry_After="200"))

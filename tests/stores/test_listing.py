@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dreamkicks.catalogue.refresh import entries
 from dreamkicks.errors import FetchFailed, StoreError
 from dreamkicks.stores import pages
 from dreamkicks.stores.fetcher import Fetcher
+from dreamkicks.stores.listing import entries
 from dreamkicks.stores.store import Entry, Offer, Size, Store
 
 from .fakeshop import FakeShop, Shoe, sends, sitemap

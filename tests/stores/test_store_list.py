@@ -16,7 +16,8 @@ collections = ["shoes"]
 
 
 def test_the_five_that_ship(tmp_path: Path) -> None:
-    found = stores(tmp_path / "none.toml")
+    found, wrong = stores(tmp_path / "none.toml")
+    assert wrong == {}
     assert set(found) == {"sneakerbaas", "superkicks", "kickscrew", "footshop", "highsnobiety"}
     assert {found[name].kind for name in ("sneakerbaas", "superkicks", "kickscrew")} == {"shopify"}
     assert {found[name].kind for name in ("footshop", "highsnobiety")} == {"pages"}
@@ -25,7 +26,7 @@ def test_the_five_that_ship(tmp_path: Path) -> None:
 def test_ones_own_store_is_added_and_may_replace(tmp_path: Path) -> None:
     own = tmp_path / "stores.toml"
     own.write_text(GOOD + GOOD.replace("[corner]", "[footshop]"))
-    found = stores(own)
+    found, _ = stores(own)
     assert found["corner"].asked == {"corner.example"}
     assert found["footshop"].kind == "shopify"
     assert len(found) == 6
@@ -43,12 +44,22 @@ def test_ones_own_store_is_added_and_may_replace(tmp_path: Path) -> None:
         (GOOD + 'products = "("\n', "products"),
         (GOOD.replace("[corner]", "[mine]"), "name"),
         (GOOD.replace('collections = ["shoes"]', ""), "entry"),
-        ("[corner", "stores.toml"),
         ("corner = 1", "corner"),
     ],
 )
-def test_a_mistake_is_named(tmp_path: Path, entry: str, named: str) -> None:
+def test_a_mistake_is_named_and_hides_no_other_store(tmp_path: Path, entry: str, named: str) -> None:
     own = tmp_path / "stores.toml"
-    own.write_text(entry)
-    with pytest.raises(StoreError, match=named):
+    more = GOOD.replace("[corner]", "[good]"), GOOD.replace("[corner]", "[footshop]").replace("https", "ftp")
+    own.write_text("\n".join((entry, *more)))
+    found, wrong = stores(own)
+    assert set(found) == {"sneakerbaas", "superkicks", "kickscrew", "highsnobiety", "good"}
+    assert len(wrong) == 2 and "The site of store 'footshop'" in wrong.pop("footshop")
+    (reason,) = wrong.values()
+    assert named in reason and str(own) in reason
+
+
+def test_a_file_that_can_t_be_read_is_named(tmp_path: Path) -> None:
+    own = tmp_path / "stores.toml"
+    own.write_text("[corner")
+    with pytest.raises(StoreError, match=r"stores\.toml"):
         stores(own)
