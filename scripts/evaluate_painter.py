@@ -1,9 +1,9 @@
 """Measure the built-in painter against photographs it was not trained on.
 
-    python -m scripts.evaluate_painter DATA [--count 500] [--edits 200]
+    python -m scripts.evaluate_painter DATA [--count 500] [--edits 200] [--sheet FILE.png]
 
 Prints Markdown tables: realism, faithfulness, edits (done, outline kept, what was not named kept), paraphrases, several edits
-in a row, novelty and variety. What a picture shows is measured from its pixels.
+in a row, novelty and variety; the sheet shows the first 64 dreams. What a picture shows is measured from its pixels.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ from dreamkicks.painter.colour import to_lab
 from dreamkicks.painter.grammar import random_prompt
 from dreamkicks.painter.measure import Measured, measure
 from dreamkicks.painter.painter import open_painter
+from dreamkicks.painter.pipeline import SIDE
 from dreamkicks.painter.vocabulary import read, silhouette_name
 from scripts.lib.baselines import Lite0
 from scripts.lib.distances import frechet, kernel, nearest, recall
+from scripts.lib.sheet import sheet
 from scripts.lib.sideviews import load_side_views
 
 UPPERS = ("red", "orange", "yellow", "green", "teal", "blue", "navy", "purple", "pink", "brown", "grey", "black")
@@ -114,12 +116,17 @@ def edits(draw: random.Random, count: int) -> list[Edit]:
 
 
 def features(judge: Lite0, pictures: Sequence[Image.Image]) -> np.ndarray:
-    return judge.features([p.resize((256, 256), Image.Resampling.LANCZOS) for p in tqdm(pictures, desc="judge")], 256)
+    return judge.features(list(tqdm(pictures, desc="judge")), SIDE)
+
+
+def shrunk(picture: Image.Image, size: int) -> Image.Image:
+    """The picture with no more detail than `size` px hold."""
+    return picture.resize((size, size), Image.Resampling.LANCZOS).resize(picture.size, Image.Resampling.LANCZOS)
 
 
 def realism(painter: BuiltinPainter, data: Path, work: Path, count: int) -> list[Image.Image]:
     """Prints realism, novelty and variety; returns the dreams."""
-    views, judge = load_side_views(data, work), Lite0()
+    views, judge = load_side_views(data, work, SIDE), Lite0()
     draw = np.random.default_rng(0)
     held = draw.permutation(np.flatnonzero(views.held))[:count]
     train = draw.permutation(np.flatnonzero(~views.held))
@@ -131,9 +138,13 @@ def realism(painter: BuiltinPainter, data: Path, work: Path, count: int) -> list
     real, dreamt = features(judge, photographs["held"]), features(judge, dreams)
     known = features(judge, photographs["train"])
     print(
-        f"\n| realism, {len(held)} held-out photographs at 128 px against | Fréchet distance | kernel distance x 1000 |\n|---|---|---|"
+        f"\n| realism, {len(held)} held-out photographs against | Fréchet distance | kernel distance x 1000 |\n|---|---|---|"
     )
-    for name, other in (("training photographs", known[: len(held)]), ("random dreams", dreamt)):
+    against = {"training photographs": known[: len(held)], "random dreams": dreamt}
+    for size in (SIDE // 2, SIDE // 4):
+        small = [shrunk(picture, size) for picture in photographs["held"]]
+        against[f"the same photographs with the detail of {size} px"] = features(judge, small)
+    for name, other in against.items():
         print(f"| {name} | {frechet(real, other):.1f} | {1000 * kernel(real, other):.2f} |")
     print(
         "\n| new, not remembered: cosine distance to the nearest training picture | median | 5th percentile |\n|---|---|---|"
@@ -175,12 +186,12 @@ def overlap(before: Measured, after: Measured) -> float:
 
 
 def elsewhere(kind: str, before: Image.Image, after: Image.Image, shown: Measured) -> float:
-    """Mean colour difference where a colour edit had no business, 2 px off the border between sole and upper."""
+    """Mean colour difference where a colour edit had no business, 4 px off the border between sole and upper."""
     inside = shown.mask.copy()
     if kind == "upper colour":
-        inside[: shown.sole_line + 2] = False
+        inside[: shown.sole_line + 4] = False
     else:
-        inside[shown.sole_line - 2 :] = False
+        inside[shown.sole_line - 4 :] = False
     far = np.linalg.norm(to_lab(np.asarray(before)) - to_lab(np.asarray(after)), axis=-1)
     return float(far[inside].mean()) if inside.any() else 0.0
 
@@ -209,7 +220,7 @@ def curve(painter: BuiltinPainter, dreams: Sequence[Image.Image], count: int) ->
     encoder = open_encoder()
     pipeline_guidance = painter.preset.guidance
     print("\n| guidance | picture similarity | direction similarity |\n|---|---|---|")
-    for guidance in (1.0, 1.5, pipeline_guidance, 3.0, 4.5):
+    for guidance in (1.0, 1.5, 2.0, 3.0, 4.5):
         object.__setattr__(painter.preset, "guidance", guidance)
         near, along = [], []
         for place, name in zip(range(count), itertools.cycle(UPPERS), strict=False):
@@ -232,10 +243,8 @@ def paraphrases(painter: BuiltinPainter, dreams: Sequence[Image.Image]) -> None:
     for place, instruction in enumerate(INSTRUCTIONS):
         before = dreams[place]
         outcomes = {painter.edit(before, way.format(instruction), place).picture.tobytes() for way in WAYS}
-        same += [1 / len(outcomes)] * 1
-    print(
-        f"\nparaphrases: {np.mean([share == 1 for share in same]):.0%} of {len(same)} instructions said five ways give one picture"
-    )
+        same.append(len(outcomes) == 1)
+    print(f"\nparaphrases: {np.mean(same):.0%} of {len(same)} instructions said five ways give one picture")
 
 
 def chains(painter: BuiltinPainter, dreams: Sequence[Image.Image]) -> None:
@@ -265,11 +274,14 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with side/")
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--edits", type=int, default=200)
+    parser.add_argument("--sheet", type=Path, help="where to write the contact sheet")
     parser.add_argument("--work", type=Path, default=Path(".train/painter"))
     arguments = parser.parse_args()
     painter = open_painter()
     assert isinstance(painter, BuiltinPainter)
     dreams = realism(painter, arguments.data, arguments.work, arguments.count)
+    if arguments.sheet:
+        sheet([dreams[row : row + 8] for row in range(0, min(64, len(dreams) // 8 * 8), 8)]).save(arguments.sheet)
     faithfulness(painter, math.ceil(arguments.count / 50))
     editing(painter, dreams, arguments.edits)
     curve(painter, dreams, min(24, arguments.edits))

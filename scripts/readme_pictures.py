@@ -11,34 +11,19 @@ import os
 import random
 import re
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
 from dreamkicks.painter.grammar import random_prompt
 from dreamkicks.painter.painter import open_painter
+from scripts.lib.sheet import sheet
 
 EDITS = (
     "make it red", "navy upper", "gum sole", "black sole", "white sole", "orange stripes",
     "green toe", "yellow heel", "high-top", "low-top", "chunkier sole", "patterned",
 )  # fmt: skip
 STARTS = (("a white low-top with a white sole", 1), ("a blue high-top with a white sole", 4), ("grey runner", 11))
-CELL = 128
-
-
-def sheet(rows: Sequence[Sequence[Image.Image]], titles: Sequence[str] = ()) -> Image.Image:
-    """Pictures of CELL px in rows, with a line of words above each column where titles are given."""
-    head = 18 if titles else 0
-    paper = Image.new("RGB", (CELL * len(rows[0]), CELL * len(rows) + head), "white")
-    pen, font = ImageDraw.Draw(paper), ImageFont.load_default(11)
-    for column, title in enumerate(titles):
-        pen.text((CELL * (column + 0.5), 4), title, fill="black", font=font, anchor="mt")
-    for row, pictures in enumerate(rows):
-        for column, picture in enumerate(pictures):
-            paper.paste(picture, (CELL * column, CELL * row + head))
-    return paper
 
 
 async def studio(file: Path) -> None:

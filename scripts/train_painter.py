@@ -1,7 +1,7 @@
-"""Train the built-in painter: autoencoder, prior of drafts, then one denoiser that paints drafts out and edits pictures.
+"""Train the built-in painter: autoencoder, prior of drafts, one denoiser that paints drafts out and edits pictures, and that
+once more to do it in one step.
 
-    python -m scripts.train_painter DATA [--config scripts/configs/painter.toml] [--work .train/painter]
-        [--out weights/painter] [--start FOLDER]
+    python -m scripts.train_painter DATA [--config scripts/configs/painter.toml] [--work .train/painter] [--out weights/painter]
 
 Every stage keeps its state in the work folder; run the same command again to go on after an interruption.
 """
@@ -23,20 +23,13 @@ from tqdm import tqdm
 
 from dreamkicks.files import write_checksums
 from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, DraftPrior
-from dreamkicks.painter.pipeline import SneakerPipeline
+from dreamkicks.painter.pipeline import SIDE, SneakerPipeline
 from scripts.lib.clock import Checkpoint, clock
-from scripts.lib.examples import Pool, build_pool, to_tensor
+from scripts.lib.examples import Pool, batch_of, build_pool, descend, to_band, to_tensor
+from scripts.lib.one_step import train_one_step
 from scripts.lib.sideviews import SideViews, load_side_views
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def descend(loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
-    """One step, of bounded length."""
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], 1.0)
-    optimiser.step()
 
 
 def principal_components(pictures: np.ndarray, count: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -51,7 +44,7 @@ def principal_components(pictures: np.ndarray, count: int) -> tuple[Tensor, Tens
     return mean, vectors.flip(1).T[:count].contiguous(), scale * latents_power
 
 
-def train_autoencoder(views: SideViews, config: dict, work: Path) -> BlockAutoencoder:
+def train_autoencoder(views: SideViews, large: SideViews, config: dict, work: Path) -> BlockAutoencoder:
     """A decoder that gives the fixed linear latents their detail back: L1 and gradient loss."""
     folder = work / "vae"
     if folder.exists():
@@ -62,12 +55,10 @@ def train_autoencoder(views: SideViews, config: dict, work: Path) -> BlockAutoen
     model.set_components(*principal_components(sample, config["latent_channels"]))
     model.to(DEVICE, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=config["learning_rate"])
-    held = to_tensor(views.pictures[np.flatnonzero(views.held)[:128]]).to(DEVICE)
+    held = to_band(large.pictures, np.flatnonzero(views.held)[:64]).to(DEVICE)
     for step, done in clock(config["minutes"], "autoencoder"):
         optimiser.param_groups[0]["lr"] = config["learning_rate"] * min(1, step / 50) * (1 - done)
-        real = to_tensor(
-            views.pictures[np.sort(np.random.choice(train, min(config["batch"], len(train)), replace=False))]
-        ).to(DEVICE)
+        real = to_band(large.pictures, np.random.choice(train, config["batch"])).to(DEVICE)
         latents = model.encode(real)
         with torch.autocast(DEVICE.type, torch.bfloat16):
             fake = model.decode(latents + config["latent_noise"] * torch.randn_like(latents))
@@ -151,40 +142,13 @@ def make_unet(config: dict, latent_channels: int) -> UNet2DConditionModel:
     )
 
 
-def drafts(prior: DraftPrior, latents: Tensor) -> Tensor:
-    """What the prior could have made of these: their leading components, more or fewer of them, a little off."""
-    codes = prior.encode(latents)
-    codes = codes + torch.rand(len(codes), 1) * 0.3 * codes.std(0) * torch.randn_like(codes)
-    count = codes.shape[1] * 5 ** -torch.rand(len(codes), 1)  # 26 to 128 of 128
-    return prior.decode(codes * (torch.arange(codes.shape[1]) < count))
-
-
-def batch_of(pool: Pool, prior: DraftPrior, size: int, edit_share: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Targets, sources (a draft where the painter is to imagine), slot values and which slots are told."""
-    pick = torch.randint(len(pool.slot), (size,))
-    target, values, slot = pool.target[pick].float(), pool.values[pick], pool.slot[pick]
-    shown = pool.present[pick]
-    edit = torch.rand(size) < edit_share
-    source = pool.source[pick].float()
-    source = torch.where(edit[:, None, None, None], source + 0.03 * torch.randn_like(source), drafts(prior, target))
-    # Imagining: any subset of what is shown may be told. Editing: the spoilt slot, seldom more.
-    told = torch.rand(shown.shape) < torch.rand(size, 1) * 0.9 + 0.1
-    few = torch.rand(shown.shape) < 0.25 * (torch.rand(size, 1) < 0.3)
-    told = torch.where(edit[:, None], few, told)
-    told[torch.arange(size), slot] |= edit
-    told &= (torch.rand(size, 1) > 0.1) & shown
-    return target, source, values, told
-
-
 def train_denoiser(
-    pool: Pool, prior: DraftPrior, config: dict, work: Path, start: Path | None
+    pool: Pool, prior: DraftPrior, config: dict, work: Path
 ) -> tuple[UNet2DConditionModel, BlueprintEncoder]:
     """Flow matching (Lipman et al. 2022, arXiv:2210.02747) with logit-normal times (Esser et al. 2024, arXiv:2403.03206)."""
-    if start is None:
-        unet, reader = make_unet(config, pool.target.shape[1]), BlueprintEncoder(width=config["token_width"])
-    else:
-        unet = UNet2DConditionModel.from_pretrained(start / "unet", torch_dtype=torch.float32)
-        reader = BlueprintEncoder.from_pretrained(start / "reader", torch_dtype=torch.float32)
+    if (work / "unet").exists():
+        return UNet2DConditionModel.from_pretrained(work / "unet"), BlueprintEncoder.from_pretrained(work / "reader")
+    unet, reader = make_unet(config, pool.target.shape[1]), BlueprintEncoder(width=config["token_width"])
     unet.to(DEVICE, memory_format=torch.channels_last).train()
     reader.to(DEVICE).train()
     parameters = [*unet.parameters(), *reader.parameters()]
@@ -202,9 +166,9 @@ def train_denoiser(
     losses: list[float] = []
     for step, done in clock(config["minutes"], "denoiser", spent, first):
         optimiser.param_groups[0]["lr"] = config["learning_rate"] * min(1, step / 100) * max(0.02, 1 - done)
-        target, source, values, told = (
-            t.to(DEVICE) for t in batch_of(pool, prior, config["batch"], config["edit_share"])
-        )
+        pick = torch.randint(len(pool.slot), (config["batch"],))
+        edit = torch.rand(len(pick)) < config["edit_share"]
+        target, source, values, told = (t.to(DEVICE) for t in batch_of(pool, prior, pick, edit))
         noise = torch.randn_like(target)
         when = torch.sigmoid(torch.randn(len(target), device=DEVICE))
         blend = when[:, None, None, None]
@@ -232,7 +196,9 @@ def train_denoiser(
         }
         checkpoint.keep(state)
     ema.copy_to(parameters)
-    return unet.cpu(), reader.cpu()
+    reader.cpu().save_pretrained(work / "reader")
+    unet.cpu().save_pretrained(work / "unet")
+    return unet, reader
 
 
 def main() -> None:
@@ -241,17 +207,20 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=Path("scripts/configs/painter.toml"))
     parser.add_argument("--work", type=Path, default=Path(".train/painter"))
     parser.add_argument("--out", type=Path, default=Path("weights/painter"))
-    parser.add_argument("--start", type=Path, help="weights of a painter to go on from, instead of from nothing")
     arguments = parser.parse_args()
     config = tomllib.loads(arguments.config.read_text())
     torch.manual_seed(config["seed"])
     np.random.seed(config["seed"])
 
     views = load_side_views(arguments.data, arguments.work)
-    vae = train_autoencoder(views, config["autoencoder"], arguments.work)
+    large = load_side_views(arguments.data, arguments.work, SIDE)
+    vae = train_autoencoder(views, large, config["autoencoder"], arguments.work)
     pool = build_pool(views, vae, config["seed"], arguments.work)
     prior = train_prior(pool, config["prior"], arguments.work)
-    unet, reader = train_denoiser(pool, prior, config["denoiser"], arguments.work, arguments.start)
+    unet, reader = train_denoiser(pool, prior, config["denoiser"], arguments.work)
+    vae, unet, reader = train_one_step(
+        pool, large, vae, prior, unet, reader, config["one_step"], arguments.work, DEVICE
+    )
     pipeline = SneakerPipeline(vae, prior, reader, unet, FlowMatchEulerDiscreteScheduler()).to(torch.float16)
     pipeline.save_pretrained(arguments.out, max_shard_size="15MB")
     for config_file in arguments.out.glob("*/config.json"):  # where a part was trained is nobody's business

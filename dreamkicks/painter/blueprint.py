@@ -27,7 +27,7 @@ class Blueprint:
     toe: Lab | None = None
     heel: Lab | None = None
     height: float | None = None
-    """Height over width of the outline: low-top about 0.45, mid 0.54, high-top 0.62 and above."""
+    """Height over width of the outline: low-top about 0.45, mid 0.55, high-top 0.62 and above."""
     sole_height: float | None = None
     """Height of the sole over width of the shoe: thin 0.07, regular 0.11, chunky 0.19."""
     pattern: float | None = None

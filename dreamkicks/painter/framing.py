@@ -1,4 +1,4 @@
-"""Sets a shoe as the built-in painter knows shoes: on white, 116 of 128 px wide, standing on one line."""
+"""Sets a shoe as the built-in painter knows shoes: on white, 232 of 256 px wide, standing on one line."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dreamkicks.painter.measure import PAPER, is_side_view, oddness, outline
 from dreamkicks.painter.pipeline import SIDE
 from dreamkicks.pictures import fit_square
 
-WIDTH = 116
-GROUND = 114
+WIDTH = 232
+GROUND = 228
 # A shoe that fills less of the picture's width than this, or stands off the line by more, is set anew.
-_SLACK = 4
+_SLACK = 8
 
 
 def frame(picture: Image.Image) -> Image.Image:
-    """The shoe of a picture as a 128 px square, at the painter's place and size.
+    """The shoe of a picture as a 256 px square, at the painter's place and size.
 
     A picture that already is one of ours comes back unchanged. From other ground than plain bright paper the shoe is cut out;
     where nothing stands out, the picture is only fitted in.
@@ -66,7 +66,7 @@ def _from_ground(picture: Image.Image) -> Image.Image | None:
 def _placed(pixels: np.ndarray, mask: np.ndarray) -> Image.Image:
     """The masked part of a picture (h, w, 3) at the painter's place and size."""
     shoe = Image.fromarray(pixels).crop(_box(mask))
-    scale = min(WIDTH / shoe.width, (GROUND - 26) / shoe.height)
+    scale = min(WIDTH / shoe.width, (GROUND - 52) / shoe.height)
     size = max(1, round(shoe.width * scale)), max(1, round(shoe.height * scale))
     sheet = Image.new("RGB", (SIDE, SIDE), "white")
     sheet.paste(shoe.resize(size, Image.Resampling.LANCZOS), ((SIDE - size[0]) // 2, GROUND - size[1]))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from PIL import Image
 
 from dreamkicks.painter.blueprint import Blueprint
 from dreamkicks.painter.colour import to_lab
 
 PAPER = 244  # a pixel whose three channels all reach this is paper
+MEASURED = 128
+"""Pictures are measured at this width, in px: steps between pixels and rows of a sole mean something at one scale only."""
 # Mean absolute lightness step inside the upper at 0, 10, ... 100 % of the training pictures: turns it into a rank.
 BUSYNESS = (0.6, 2.56, 3.47, 4.03, 4.54, 5.04, 5.43, 5.98, 6.8, 7.75, 17.8)
 # Upper and lower edge of the training pictures' outlines in eight columns from heel to toe: heights above the ground over the
@@ -34,6 +37,11 @@ class Measured:
     """left, top, right, bottom, the last two exclusive."""
     busyness: float
     sole_contrast: float
+
+    def enlarged(self, mask: np.ndarray, scale: int) -> Measured:
+        """The same of a picture `scale` times as wide, whose outline is `mask`."""
+        left, top, right, bottom = (edge * scale for edge in self.box)
+        return replace(self, mask=mask, sole_line=self.sole_line * scale, box=(left, top, right, bottom))
 
 
 def outline(picture: np.ndarray) -> np.ndarray:
@@ -86,6 +94,11 @@ def _oddness(mask: np.ndarray) -> float:
 
 def measure(picture: np.ndarray) -> Measured | None:
     """Measure a side view (h, w, 3) uint8, toe to the right, on white; None when there is no shoe in it."""
+    scale = max(1, picture.shape[1] // MEASURED)
+    if scale > 1:
+        size = picture.shape[1] // scale, picture.shape[0] // scale
+        found = measure(np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)))
+        return found and found.enlarged(outline(picture), scale)
     mask = outline(picture)
     columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
     if len(columns) < max(2, picture.shape[1] // 4) or len(rows) < max(2, picture.shape[0] // 8):

@@ -32,7 +32,7 @@ class ResidualBlock(nn.Module):
 
 
 class BlockAutoencoder(ModelMixin, ConfigMixin):
-    """Pictures to latents by a fixed linear map of 8 x 8 blocks, and back by its inverse plus a residual network.
+    """Pictures to latents by a fixed linear map of 8 x 8 blocks at half size, and back by its inverse plus a residual network.
 
     The encoder is a principal component analysis written as a stride-8 convolution: it needs no training, and its
     leading components are smooth, which makes latents that a small denoiser learns quickly. Component `c` is scaled
@@ -41,16 +41,18 @@ class BlockAutoencoder(ModelMixin, ConfigMixin):
     """
 
     @register_to_config
-    def __init__(self, latent_channels: int = 12, widths: Sequence[int] = (128, 64), blocks: int = 3) -> None:
+    def __init__(self, latent_channels: int = 12, widths: Sequence[int] = (128, 64, 32), blocks: int = 3) -> None:
         super().__init__()
-        wide, narrow = widths
+        wide, narrow, slim = widths
         self.analysis = nn.Conv2d(3, latent_channels, 8, stride=8)
         self.synthesis = nn.ConvTranspose2d(latent_channels, 3, 8, stride=8)
         self.enter = nn.Conv2d(latent_channels, wide, 3, padding=1)
         self.coarse = nn.Sequential(*[ResidualBlock(wide) for _ in range(blocks)])
         self.widen = nn.Sequential(nn.Conv2d(wide, narrow * 4, 1), nn.PixelShuffle(2))
         self.fine = nn.Sequential(*[ResidualBlock(narrow) for _ in range(blocks)])
-        self.leave = nn.Sequential(nn.SiLU(), nn.Conv2d(narrow, 3 * 16, 3, padding=1), nn.PixelShuffle(4))
+        self.spread = nn.Sequential(nn.Conv2d(narrow, slim * 4, 1), nn.PixelShuffle(2))
+        self.crisp = nn.Sequential(*[ResidualBlock(slim) for _ in range(blocks - 1)])
+        self.leave = nn.Sequential(nn.SiLU(), nn.Conv2d(slim, 3 * 16, 3, padding=1), nn.PixelShuffle(4))
         for fixed in (self.analysis, self.synthesis):
             fixed.requires_grad_(False)
 
@@ -65,13 +67,14 @@ class BlockAutoencoder(ModelMixin, ConfigMixin):
         self.synthesis.bias.copy_(mean.view(3, 64).mean(1))
 
     def encode(self, pictures: Tensor) -> Tensor:
-        """Pictures (n, 3, h, w) in -1..1 to latents (n, latent_channels, h / 8, w / 8)."""
-        return self.analysis(pictures)
+        """Pictures (n, 3, h, w) in -1..1 to latents (n, latent_channels, h / 16, w / 16)."""
+        return self.analysis(F.interpolate(pictures, scale_factor=0.5, mode="bicubic", antialias=True))
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents to pictures in about -1..1 (not clamped)."""
         detail = self.fine(self.widen(self.coarse(self.enter(latents))))
-        return self.synthesis(latents) + self.leave(detail)
+        smooth = F.interpolate(self.synthesis(latents), scale_factor=2, mode="bilinear")
+        return smooth + self.leave(self.crisp(self.spread(detail)))
 
     def forward(self, latents: Tensor) -> Tensor:
         return self.decode(latents)

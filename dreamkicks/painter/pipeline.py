@@ -14,9 +14,12 @@ from torch import Tensor
 from dreamkicks.painter.blueprint import Blueprint
 from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, DraftPrior, encode_slots
 
-SIDE = 128
-CROP = (24, 120)
-"""The rows of a 128 px picture that the network paints; the shoe never leaves them, the rest is paper."""
+SIDE = 256
+CROP = (48, 240)
+"""The rows of a 256 px picture that the network paints; the shoe never leaves them, the rest is paper."""
+
+_PAPER = 255 / 250
+"""The decoder leaves grain on paper, of which 99 % is at 250 or above; this makes it white."""
 
 
 class SneakerPipeline(DiffusionPipeline):
@@ -59,7 +62,7 @@ class SneakerPipeline(DiffusionPipeline):
         blueprint: Blueprint,
         generator: torch.Generator,
         picture: Tensor | None = None,
-        steps: int = 4,
+        steps: int = 1,
         guidance: float = 1.0,
         strength: float = 1.0,
         on_step: Callable[[Tensor], None] | None = None,
@@ -69,14 +72,14 @@ class SneakerPipeline(DiffusionPipeline):
         Args:
             blueprint: what is asked for; open slots are the painter's choice, or the picture's when editing.
             generator: the source of noise; a CPU generator gives the same picture everywhere.
-            picture: (1, 3, 128, 128) in -1..1 to edit; None to imagine.
+            picture: (1, 3, 256, 256) in -1..1 to edit; None to imagine.
             steps: Euler steps of the flow, 1 or more; the prior's own, for the draft, come on top.
             guidance: classifier-free guidance on the blueprint (Ho & Salimans 2022, arXiv:2207.12598); 1 is none, and
                 half the work.
             strength: 0..1, how much noise an edit starts from; 1 lets the outline change.
             on_step: told the draft when imagining, and after each step a guess of the final latents.
 
-        Returns: (1, 3, 128, 128) in -1..1.
+        Returns: (1, 3, 256, 256) in -1..1.
         """
         tokens, pooled = self.encode(blueprint)
         if picture is None:
@@ -136,7 +139,8 @@ class SneakerPipeline(DiffusionPipeline):
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents to a square picture: the painted band between paper."""
-        band = self.vae.decode(latents.to(self.vae.dtype)).float().clamp(-1, 1)
+        band = self.vae.decode(latents.to(self.vae.dtype)).float()
+        band = ((band + 1) * _PAPER - 1).clamp(-1, 1)
         picture = torch.ones(len(band), 3, SIDE, SIDE, device=band.device)
         picture[:, :, CROP[0] : CROP[1]] = band
         return picture

@@ -12,13 +12,17 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from dreamkicks.painter.blueprint import COLOURED_PARTS, Blueprint, Lab
-from dreamkicks.painter.colour import to_lab
-from dreamkicks.painter.measure import Measured
+from dreamkicks.painter.colour import to_lab, to_rgb
+from dreamkicks.painter.measure import MEASURED, PAPER, Measured
 
-_BORDER = 6
-"""Rows about the straight line between upper and sole, and columns about toe and heel, where a part's real border may lie."""
+_BORDER = 6 / 128
+"""Rows about the straight line between upper and sole, and columns about toe and heel, where a part's real border may lie, of the
+picture's width."""
 _DRIFT = (10.0, 22.0)
 """CIE76 differences in those rows: below the first it is drift, above the second the part really reaches here."""
+
+_NEAR = 10.0
+"""CIE76 difference of a part's colour to the one asked for that nobody minds; more of the painter's shading is kept this way."""
 
 
 def bend(picture: np.ndarray, seen: Measured, asked: Blueprint) -> np.ndarray:
@@ -96,12 +100,32 @@ def keep_the_rest(before: np.ndarray, after: np.ndarray, seen: Measured, asked: 
         inside |= stripes_of(seen) if part == "accent" else area_of(seen, part)
     change = np.linalg.norm(to_lab(before) - to_lab(after), axis=-1)
     low, high = _DRIFT
-    reached = _soft(np.clip((change - low) / (high - low), 0, 1), 1.5)
+    unit = before.shape[1] / MEASURED
+    reached = _soft(np.clip((change - low) / (high - low), 0, 1), 1.5 * unit)
     # A part may reach further than it was measured; stripes are where we put them.
-    further = inside if named == ["accent"] else _grown(inside, _BORDER)
-    sure, possible = _soft(_grown(inside, 1), 0.7), _soft(further, 2.0)
-    share = np.maximum(sure, np.minimum(reached, possible))[..., None]
+    further = inside if named == ["accent"] else _grown(inside, round(_BORDER * before.shape[1]))
+    sure, possible = _soft(_grown(inside, 1), 0.7 * unit), _soft(further, 2.0 * unit)
+    outline = _soft(_grown(seen.mask, 1), 0.7 * unit)
+    share = np.minimum(np.maximum(sure, np.minimum(reached, possible)), outline)[..., None]
     return (before + share * (after.astype(np.float32) - before)).round().astype(np.uint8)
+
+
+def tune(picture: np.ndarray, seen: Measured, asked: Blueprint, strength: float) -> np.ndarray:
+    """The picture (h, w, 3) uint8 with what its parts lack to the colours asked for added to them, light and dark kept.
+
+    The painter comes near a colour in its one step, and seldom all the way. A `strength` below 1 adds that share of
+    what is lacking.
+    """
+    lab = to_lab(picture)
+    ink = np.clip((PAPER - picture.min(-1).astype(np.float32)) / 60, 0, 1)  # what is pale would turn to coloured mist
+    for part in COLOURED_PARTS:
+        area = stripes_of(seen) if part == "accent" else area_of(seen, part)
+        if (colour := getattr(asked, part)) is None or not area.any():
+            continue
+        lacking = np.subtract(colour, np.median(lab[area], axis=0))
+        lacking *= strength * max(0.0, 1 - _NEAR / max(float(np.linalg.norm(lacking)), _NEAR))
+        lab = lab + (_soft(area, picture.shape[1] / MEASURED) * ink)[..., None] * lacking
+    return to_rgb(lab)
 
 
 def area_of(seen: Measured, part: str) -> np.ndarray:

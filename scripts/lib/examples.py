@@ -13,13 +13,14 @@ from tqdm import tqdm
 
 from dreamkicks.painter.blueprint import Blueprint, Lab
 from dreamkicks.painter.measure import Measured, measure
-from dreamkicks.painter.networks import SLOTS, BlockAutoencoder, encode_slots
+from dreamkicks.painter.networks import SLOTS, BlockAutoencoder, DraftPrior, encode_slots
 from dreamkicks.painter.pipeline import CROP
 from dreamkicks.painter.region import stretch_collar, stretch_sole
 from scripts.lib import pairs
 from scripts.lib.sideviews import SideViews
 
-TOP, BOTTOM = CROP
+HALF = slice(CROP[0] // 2, CROP[1] // 2)
+"""The band's rows at half size, at which latents are made."""
 
 
 @dataclass
@@ -32,11 +33,26 @@ class Pool:
     present: Tensor  # (n, slots) bool
     slot: Tensor  # (n,) index into SLOTS
     photograph: Tensor  # (n,) bool: the target is an untouched photograph
+    index: Tensor  # (n,) which of the side views it was made from
 
 
 def to_tensor(pictures: np.ndarray) -> Tensor:
-    """(n, 128, 128, 3) uint8 to the band that the painter paints, (n, 3, 96, 128) in -1..1."""
-    return torch.from_numpy(np.ascontiguousarray(pictures[:, TOP:BOTTOM])).permute(0, 3, 1, 2).float() / 127.5 - 1
+    """(n, 128, 128, 3) uint8 to the band that the painter paints, at half size, (n, 3, 96, 128) in -1..1."""
+    return torch.from_numpy(np.ascontiguousarray(pictures[:, HALF])).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def to_band(pictures: np.ndarray, rows: np.ndarray) -> Tensor:
+    """Some `rows` of pictures (n, 256, 256, 3) uint8 as the band that the painter paints, (m, 3, 192, 256) in -1..1."""
+    some = np.stack([pictures[row, CROP[0] : CROP[1]] for row in rows])
+    return torch.from_numpy(some).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def descend(loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
+    """One step, of bounded length."""
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_([p for group in optimiser.param_groups for p in group["params"]], 1.0)
+    optimiser.step()
 
 
 def random_colour(seen: list[Measured], draw: random.Random) -> Lab:
@@ -115,13 +131,40 @@ def build_pool(views: SideViews, vae: BlockAutoencoder, seed: int, work: Path) -
         if not examples:
             continue
         targets, sources, blueprints, slots, untouched = zip(*examples, strict=True)
-        columns["target"].append(vae.encode(to_tensor(np.stack(targets))).half())
-        columns["source"].append(vae.encode(to_tensor(np.stack(sources))).half())
+        columns["target"].append(vae.analysis(to_tensor(np.stack(targets))).half())
+        columns["source"].append(vae.analysis(to_tensor(np.stack(sources))).half())
         values, present = encode_slots(blueprints)
         columns["values"].append(values)
         columns["present"].append(present)
         columns["slot"].append(torch.tensor([SLOTS.index(slot) for slot in slots]))
         columns["photograph"].append(torch.tensor(untouched))
+        columns["index"].append(torch.full((len(slots),), int(i)))
     pool = Pool(**{name: torch.cat(parts) for name, parts in columns.items()})
     torch.save(asdict(pool), file)
     return pool
+
+
+def drafts(prior: DraftPrior, latents: Tensor) -> Tensor:
+    """What the prior could have made of these: their leading components, more or fewer of them, a little off."""
+    codes = prior.encode(latents)
+    codes = codes + torch.rand(len(codes), 1) * 0.3 * codes.std(0) * torch.randn_like(codes)
+    count = codes.shape[1] * 5 ** -torch.rand(len(codes), 1)  # 26 to 128 of 128
+    return prior.decode(codes * (torch.arange(codes.shape[1]) < count))
+
+
+def batch_of(pool: Pool, prior: DraftPrior, pick: Tensor, edit: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Of the examples `pick` (n,): targets, sources, slot values and which slots are told.
+
+    The source of those to `edit` (n,) bool is the spoilt picture, of the others a draft of the target.
+    """
+    target, values, shown = pool.target[pick].float(), pool.values[pick], pool.present[pick]
+    size = len(pick)
+    source = pool.source[pick].float()
+    source = torch.where(edit[:, None, None, None], source + 0.03 * torch.randn_like(source), drafts(prior, target))
+    # Imagining: any subset of what is shown may be told. Editing: the spoilt slot, seldom more.
+    told = torch.rand(shown.shape) < torch.rand(size, 1) * 0.9 + 0.1
+    few = torch.rand(shown.shape) < 0.25 * (torch.rand(size, 1) < 0.3)
+    told = torch.where(edit[:, None], few, told)
+    told[torch.arange(size), pool.slot[pick]] |= edit
+    told &= (torch.rand(size, 1) > 0.1) & shown
+    return target, source, values, told

@@ -14,12 +14,10 @@ from tqdm import tqdm
 
 from scripts.lib.split import held_out
 
-SIDE = 128
-
 
 @dataclass(frozen=True)
 class SideViews:
-    """`pictures` (n, 128, 128, 3) uint8, one `brand` ("" when unknown) each, and which are `held` out of training."""
+    """`pictures` (n, side, side, 3) uint8, one `brand` ("" when unknown) each, and which are `held` out of training."""
 
     pictures: np.ndarray
     names: list[str]
@@ -27,11 +25,11 @@ class SideViews:
     held: np.ndarray
 
 
-def load_side_views(data: Path, cache: Path) -> SideViews:
-    """Read `data`/side; the decoded pictures are kept in `cache` for the next run."""
+def load_side_views(data: Path, cache: Path, side: int = 128) -> SideViews:
+    """Read `data`/side, `side` px wide and high; the decoded pictures are kept in `cache` for the next run."""
     with open(data / "side" / "side.csv", newline="", encoding="utf-8") as file:
         rows = {row["file"]: row for row in csv.DictReader(file)}
-    array, listing = cache / "side.npy", cache / "side.txt"
+    array, listing = cache / f"side-{side}.npy", cache / "side.txt"
     if not (array.exists() and listing.exists()):
         cache.mkdir(parents=True, exist_ok=True)
         pictures, names = [], []
@@ -42,7 +40,7 @@ def load_side_views(data: Path, cache: Path) -> SideViews:
                     if stream is None or member.name not in rows:
                         continue
                     picture = Image.open(io.BytesIO(stream.read())).convert("RGB")
-                    pictures.append(np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS)))
+                    pictures.append(np.asarray(picture.resize((side, side), Image.Resampling.LANCZOS)))
                     names.append(member.name)
         np.save(array, np.stack(pictures))
         listing.write_text("\n".join(names))

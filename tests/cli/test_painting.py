@@ -22,10 +22,10 @@ def test_generate_prints_what_other_programs_count_on(run: Run) -> None:
     assert (ran.status, ran.err) == (0, "")
     (found,) = ran.objects
     assert list(found) == FIELDS
-    assert (found["seed"], found["model"], found["size"]) == (7, "builtin", 128)
+    assert (found["seed"], found["model"], found["size"]) == (7, "builtin", 256)
     assert "crimson" in found["understood"]
     assert found["ignored"] == ["wings"]
-    assert pictures.load(Path(found["path"])).size == (128, 128)
+    assert pictures.load(Path(found["path"])).size == (256, 256)
 
 
 def test_the_same_seed_gives_the_same_bytes(run: Run) -> None:
@@ -70,9 +70,9 @@ def test_a_random_one_is_understood(run: Run) -> None:
 
 def test_to_stdout_and_from_stdin(start: Callable[..., subprocess.Popen[bytes]]) -> None:
     out, err = start("generate", "red low-top", "--seed", "1", "-o", "-").communicate()
-    assert Image.open(io.BytesIO(out)).size == (128, 128), err
+    assert Image.open(io.BytesIO(out)).size == (256, 256), err
     edited, err = start("edit", "-", "make it green", "--seed", "1", "-o", "-", stdin=subprocess.PIPE).communicate(out)
-    assert Image.open(io.BytesIO(edited)).size == (128, 128), err
+    assert Image.open(io.BytesIO(edited)).size == (256, 256), err
     assert edited != out
 
 

@@ -45,7 +45,7 @@ def test_a_shoe_is_cut_out_of_a_floor(ground: str, colour: str) -> None:
     assert overlap(framed, frame(shoe)) > 0.9
     assert is_side_view(np.asarray(framed))
     columns, rows = np.nonzero(outline(np.asarray(framed)).any(0))[0], np.nonzero(outline(np.asarray(framed)).any(1))[0]
-    assert abs(columns[-1] + 1 - columns[0] - WIDTH) <= 2 and abs(rows[-1] + 1 - GROUND) <= 1
+    assert abs(columns[-1] + 1 - columns[0] - WIDTH) <= 4 and abs(rows[-1] + 1 - GROUND) <= 2
 
 
 def test_what_was_cut_out_once_is_left_as_it_is() -> None:
@@ -59,7 +59,7 @@ def test_what_was_cut_out_once_is_left_as_it_is() -> None:
 def test_a_floor_with_nothing_on_it_is_only_fitted_in() -> None:
     ground = floor("carpet")
     framed = frame(ground)
-    fitted = ground.resize((128, 128), Image.Resampling.LANCZOS)
+    fitted = ground.resize((256, 256), Image.Resampling.LANCZOS)
     assert ImageChops.difference(framed, fitted).getbbox() is None
     assert not is_side_view(np.asarray(framed))
 
@@ -89,9 +89,9 @@ def test_any_picture_can_be_framed(width: int, height: int, seed: int, contrast:
     draw = np.random.default_rng(seed)
     pixels = draw.integers(0, contrast, (height, width, 3), dtype=np.uint8)
     pixels[: draw.integers(height + 1), : draw.integers(width + 1)] = draw.integers(256, size=3)
-    assert frame(Image.fromarray(pixels)).size == (128, 128)
+    assert frame(Image.fromarray(pixels)).size == (256, 256)
 
 
 @pytest.mark.parametrize("size", [(3000, 1), (1, 3000), (2000, 40)])
 def test_slivers_too(size: tuple[int, int]) -> None:
-    assert frame(Image.effect_noise(size, 90).convert("RGB")).size == (128, 128)
+    assert frame(Image.effect_noise(size, 90).convert("RGB")).size == (256, 256)

@@ -65,11 +65,11 @@ def test_any_picture_can_be_measured(seed: int, height: int, width: int, paper: 
 @pytest.mark.parametrize("size", [90, 256, 1500])
 def test_a_shoe_is_set_at_the_painter_s_place(paper: str, size: int) -> None:
     framed = np.asarray(frame(sneaker("navy", size=size, background=paper, sole="#804020")))
-    assert framed.shape == (128, 128, 3)
+    assert framed.shape == (256, 256, 3)
     mask = outline(framed)
     columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-    assert abs(columns[-1] + 1 - columns[0] - WIDTH) <= 6
-    assert abs(rows[-1] + 1 - GROUND) <= 6
+    assert abs(columns[-1] + 1 - columns[0] - WIDTH) <= 12
+    assert abs(rows[-1] + 1 - GROUND) <= 12
     assert framed[:4].min() > 240
 
 
@@ -80,7 +80,7 @@ def test_a_framed_picture_is_left_as_it_is() -> None:
 
 def test_a_busy_background_is_only_fitted_in() -> None:
     noise = Image.effect_noise((300, 200), 90).convert("RGB")
-    assert frame(noise).size == (128, 128)
+    assert frame(noise).size == (256, 256)
 
 
 @given(st.tuples(*[st.integers(0, 255)] * 3))

