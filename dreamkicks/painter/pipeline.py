@@ -18,9 +18,6 @@ SIDE = 256
 CROP = (48, 240)
 """The rows of a 256 px picture that the network paints; the shoe never leaves them, the rest is paper."""
 
-_PAPER = 255 / 250
-"""The decoder leaves grain on paper, of which 99 % is at 250 or above; this makes it white."""
-
 
 class SneakerPipeline(DiffusionPipeline):
     """Paints a blueprint, from nothing or over a picture. The stock pipelines can't: they expect text tokens and 4 latent channels."""
@@ -139,8 +136,7 @@ class SneakerPipeline(DiffusionPipeline):
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents to a square picture: the painted band between paper."""
-        band = self.vae.decode(latents.to(self.vae.dtype)).float()
-        band = ((band + 1) * _PAPER - 1).clamp(-1, 1)
+        band = self.vae.decode(latents.to(self.vae.dtype)).float().clamp(-1, 1)
         picture = torch.ones(len(band), 3, SIDE, SIDE, device=band.device)
         picture[:, :, CROP[0] : CROP[1]] = band
         return picture

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image, ImageFilter
 
 from dreamkicks.painter.blueprint import COLOURED_PARTS, Blueprint, Lab
@@ -23,6 +24,9 @@ _DRIFT = (10.0, 22.0)
 
 _NEAR = 10.0
 """CIE76 difference of a part's colour to the one asked for that nobody minds; more of the painter's shading is kept this way."""
+
+_GAP = 0.11
+"""Half the width of the gaps that are closed, of the picture's width: the opening for the foot is about twice as wide."""
 
 
 def bend(picture: np.ndarray, seen: Measured, asked: Blueprint) -> np.ndarray:
@@ -105,7 +109,7 @@ def keep_the_rest(before: np.ndarray, after: np.ndarray, seen: Measured, asked: 
     # A part may reach further than it was measured; stripes are where we put them.
     further = inside if named == ["accent"] else _grown(inside, round(_BORDER * before.shape[1]))
     sure, possible = _soft(_grown(inside, 1), 0.7 * unit), _soft(further, 2.0 * unit)
-    outline = _soft(_grown(seen.mask, 1), 0.7 * unit)
+    outline = _soft(_grown(_whole(seen), 1), 0.7 * unit)
     share = np.minimum(np.maximum(sure, np.minimum(reached, possible)), outline)[..., None]
     return (before + share * (after.astype(np.float32) - before)).round().astype(np.uint8)
 
@@ -131,7 +135,7 @@ def tune(picture: np.ndarray, seen: Measured, asked: Blueprint, strength: float)
 def area_of(seen: Measured, part: str) -> np.ndarray:
     """The measured part as a mask (h, w); an accent may be anywhere on the upper."""
     left, _, right, _ = seen.box
-    area = seen.mask.copy()
+    area = _whole(seen)
     if part == "sole":
         area[: seen.sole_line] = False
         return area
@@ -141,6 +145,17 @@ def area_of(seen: Measured, part: str) -> np.ndarray:
     if part == "heel":
         area[:, left + round(0.20 * (right - left)) :] = False
     return area
+
+
+def _whole(seen: Measured) -> np.ndarray:
+    """The shoe as a mask (h, w) without the gaps that white leather leaves on white paper, where they are no wider than a collar."""
+    height, width = seen.mask.shape
+    top = np.where(seen.mask.any(0), seen.mask.argmax(0), height)
+    reach = round(_GAP * width)
+    dilated = sliding_window_view(np.pad(top, reach, constant_values=height), 2 * reach + 1).min(1)
+    closed = sliding_window_view(np.pad(dilated, reach, constant_values=0), 2 * reach + 1).max(1)
+    rows = np.arange(height)[:, None]
+    return seen.mask | ((rows >= closed) & (rows < seen.box[3]) & seen.mask.any(0))
 
 
 def stripes_of(seen: Measured) -> np.ndarray:
