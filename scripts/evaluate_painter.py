@@ -116,7 +116,7 @@ def edits(draw: random.Random, count: int) -> list[Edit]:
 
 
 def features(judge: Lite0, pictures: Sequence[Image.Image]) -> np.ndarray:
-    return judge.features(list(tqdm(pictures, desc="judge")), SIDE)
+    return judge.features(pictures, SIDE)
 
 
 def shrunk(picture: Image.Image, size: int) -> Image.Image:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 from skimage.feature import hog as gradients
+from tqdm import tqdm
 
 from dreamkicks.pictures import fit_square
 
@@ -49,7 +50,7 @@ class Lite0:
     def features(self, pictures: Sequence[Image.Image], size: int = 128) -> np.ndarray:
         """(n, 1280), as they are."""
         rows = []
-        for start in range(0, len(pictures), 64):
+        for start in tqdm(range(0, len(pictures), 64), desc="EfficientNet-lite0"):
             batch = np.stack([np.asarray(fit_square(picture, size)) for picture in pictures[start : start + 64]])
             seen = self._network.extract_features(torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 127.5 - 1)
             rows.append(seen.mean((2, 3)).numpy())
