@@ -90,6 +90,8 @@ class BuiltinPainter:
             told = to_tell(turn)
             moved = strength if strength is not None else _SMOOTHING if told.is_empty() else 1.0
             after = np.asarray(self._repaint(run, told, bend(before, seen, turn), moved))
+            if told.is_empty() and strength is None and (again := measure(after)):
+                after = bend(after, again, turn)  # what painting over took back
             now = Image.fromarray(keep_the_rest(before, tune(after, seen, turn, moved), seen, turn))
         return run.painting(now)
 
