@@ -201,7 +201,8 @@ def test_a_catalogue_of_an_earlier_version_is_joined_when_it_is_next_written(tmp
         base.executescript(
             "DROP TRIGGER product_renamed; DROP INDEX product_name; DROP INDEX product_shoe; DROP INDEX product_style;"
             "ALTER TABLE product DROP COLUMN name; ALTER TABLE product DROP COLUMN shoe;"
-            "ALTER TABLE photo DROP COLUMN signature; ALTER TABLE product DROP COLUMN seen; PRAGMA user_version = 2"
+            "ALTER TABLE photo DROP COLUMN signature; ALTER TABLE photo DROP COLUMN view;"
+            "ALTER TABLE product DROP COLUMN seen; PRAGMA user_version = 2"
         )
     catalogue = Catalogue(tmp_path)
     shops = Shops(catalogue)

@@ -78,7 +78,10 @@ def test_missing_prompts(run: Run) -> None:
 def test_an_interrupted_batch_goes_on(start: Callable[..., subprocess.Popen[bytes]], run: Run, tmp_path: Path) -> None:
     out = tmp_path / "there" / "out"
     prompts = tmp_path / "prompts.txt"
-    prompts.write_text("".join(f"{colour} runner\n" for colour in ("red", "blue", "green", "black", "pink", "grey")))
+    colours = ("red", "blue", "green", "black", "pink", "grey")
+    prompts.write_text(
+        "".join(f"{colour} {shape}\n" for shape in ("runner", "low-top", "high-top") for colour in colours)
+    )
     process = start("batch", prompts, "-o", "out")
     deadline = time.monotonic() + 120
     while not (out / "results.jsonl").exists() or not (out / "results.jsonl").read_bytes():
@@ -89,11 +92,11 @@ def test_an_interrupted_batch_goes_on(start: Callable[..., subprocess.Popen[byte
     assert process.returncode == 130
     assert err.decode().count("\n") == 1
     done = (out / "results.jsonl").read_text()
-    assert 0 < done.count("\n") < 6
+    assert 0 < done.count("\n") < 18
     # A crash may leave half a line; it is dropped.
     (out / "results.jsonl").write_text(done + '{"dream": {"pro')
     assert run("batch", prompts, "-o", out, "--resume").status == 0
     lines = (out / "results.jsonl").read_text()
     assert lines.startswith(done)
-    assert lines.count("\n") == 6
-    assert (out / "report.html").read_text().count("<h2>The dream</h2>") == 6
+    assert lines.count("\n") == 18
+    assert (out / "report.html").read_text().count("<h2>The dream</h2>") == 18
