@@ -90,11 +90,10 @@ class BuiltinPainter:
             told = to_tell(turn)
             moved = strength if strength is not None else _SMOOTHING if told.is_empty() else 1.0
             after = np.asarray(self._repaint(run, told, bend(before, seen, turn), moved))
+            # What painting over took back of a shape is bent once more, where the sole can be told from the upper.
             again = measure(after) if told.is_empty() and strength is None else None
             if again and (turn.sole_height is None or again.blueprint.sole_height is not None):
-                after = bend(
-                    after, again, turn
-                )  # what painting over took back, where the sole can be told from the upper
+                after = bend(after, again, turn)
             now = Image.fromarray(keep_the_rest(before, tune(after, seen, turn, moved), seen, turn))
         return run.painting(now)
 

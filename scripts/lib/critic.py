@@ -43,8 +43,8 @@ class Eyes(nn.Module):
 class Critic(nn.Module):
     """Small heads for the scales of the eyes (Sauer et al. 2021, Projected GANs, arXiv:2111.01007), and one for the pixels.
 
-    By the eyes alone the painter learned hatching: patterns that a network trained on photographs takes for detail. And no head
-    for stride 32, whose verdict moves a picture a hundred times as far as that for stride 2.
+    By the eyes alone the painter learned hatching: patterns that a network trained on photographs takes for detail. Stride 32
+    has no head: its verdict moves a picture so far that the others are not heard.
     """
 
     def __init__(self, width: int = 48) -> None:
