@@ -21,7 +21,7 @@ from dreamkicks.painter.measure import faces_left, is_side_view, measure
 from dreamkicks.painter.painter import OnStep, Painting, Step
 from dreamkicks.painter.pipeline import CROP, SIDE, SneakerPipeline
 from dreamkicks.painter.presets import Preset
-from dreamkicks.painter.region import bend, keep_the_rest, one_by_one, to_tell, tune
+from dreamkicks.painter.region import bend, keep_the_rest, one_by_one, to_tell, tune, tune_pattern
 
 _SMOOTHING = 0.4
 """Strength of an edit that bending the picture has done already: enough to paint over the stretch marks."""
@@ -94,6 +94,7 @@ class BuiltinPainter:
             again = measure(after) if told.is_empty() and strength is None else None
             if again and (turn.sole_height is None or again.blueprint.sole_height is not None):
                 after = bend(after, again, turn)
+            after = tune_pattern(after, turn)
             now = Image.fromarray(keep_the_rest(before, tune(after, seen, turn, moved), seen, turn))
         return run.painting(now)
 

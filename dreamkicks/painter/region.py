@@ -14,7 +14,7 @@ from PIL import Image, ImageFilter
 
 from dreamkicks.painter.blueprint import COLOURED_PARTS, Blueprint, Lab
 from dreamkicks.painter.colour import to_lab, to_rgb
-from dreamkicks.painter.measure import MEASURED, PAPER, Measured
+from dreamkicks.painter.measure import BUSYNESS, MEASURED, PAPER, Measured, measure
 
 _BORDER = 6 / 128
 """Rows about the straight line between upper and sole, and columns about toe and heel, where a part's real border may lie, of the
@@ -24,6 +24,11 @@ _DRIFT = (10.0, 22.0)
 
 _NEAR = 10.0
 """CIE76 difference of a part's colour to the one asked for that nobody minds; more of the painter's shading is kept this way."""
+
+_DETAIL = 2.5
+"""Radius in px, of a picture MEASURED px wide, below which something is a detail of the upper and no panel."""
+_CONTRAST = (0.2, 2.5)
+"""How far the contrast of details may be lowered and raised in one go."""
 
 _GAP = 0.11
 """Half the width of the gaps that are closed, of the picture's width: the opening for the foot is about twice as wide."""
@@ -130,6 +135,22 @@ def tune(picture: np.ndarray, seen: Measured, asked: Blueprint, strength: float)
         lacking *= strength * max(0.0, 1 - _NEAR / max(float(np.linalg.norm(lacking)), _NEAR))
         lab = lab + (_soft(area, picture.shape[1] / MEASURED) * ink)[..., None] * lacking
     return to_rgb(lab)
+
+
+def tune_pattern(picture: np.ndarray, asked: Blueprint) -> np.ndarray:
+    """The picture (h, w, 3) uint8 with the contrast of its upper's details raised or lowered to the pattern asked for."""
+    for _ in range(2 if asked.pattern is not None else 0):  # some of the first go is lost to black, white and the border
+        seen = measure(picture)
+        if seen is None or asked.pattern is None or seen.busyness == 0:
+            break
+        wanted = float(np.interp(asked.pattern, np.linspace(0, 1, len(BUSYNESS)), BUSYNESS))
+        factor = float(np.clip(wanted / seen.busyness, *_CONTRAST))
+        unit = picture.shape[1] / MEASURED
+        flat = np.asarray(Image.fromarray(picture).filter(ImageFilter.GaussianBlur(_DETAIL * unit)))
+        lab = to_lab(picture)
+        inside = _soft(~_grown(~area_of(seen, "upper"), round(_DETAIL * unit)), unit)[..., None]
+        picture = to_rgb(lab + inside * (factor - 1) * (lab - to_lab(flat)))
+    return picture
 
 
 def area_of(seen: Measured, part: str) -> np.ndarray:

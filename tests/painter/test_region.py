@@ -12,7 +12,7 @@ from dreamkicks.painter.blueprint import COLOURED_PARTS, Blueprint, Lab
 from dreamkicks.painter.colour import to_lab
 from dreamkicks.painter.framing import frame
 from dreamkicks.painter.measure import Measured, measure
-from dreamkicks.painter.region import area_of, bend, keep_the_rest, one_by_one, stripes_of, tune
+from dreamkicks.painter.region import area_of, bend, keep_the_rest, one_by_one, stripes_of, tune, tune_pattern
 from tests.drawing import sneaker
 
 RED: Lab = (50.0, 70.0, 50.0)
@@ -61,6 +61,24 @@ def test_a_part_gets_the_colour_asked_for(shoe: np.ndarray, seen: Measured, part
     assert np.abs(tuned[0.0] - to_lab(shoe)).max() < 2
     far = ~np.array(Image.fromarray(area).filter(ImageFilter.MaxFilter(25)))
     assert np.abs(tuned[1.0] - to_lab(shoe))[far].max() < 2
+
+
+def test_details_get_the_contrast_asked_for_and_only_they(shoe: np.ndarray, seen: Measured) -> None:
+    draw = np.random.default_rng(0)
+    grain = (draw.normal(size=(*shoe.shape[:2], 1)) * 6 * area_of(seen, "upper")[..., None]).round()
+    shoe = np.clip(shoe + grain, 0, 255).astype(np.uint8)
+    before = measure(shoe)
+    assert before is not None
+    shown = []
+    for asked in (0.08, 0.5, 0.93):
+        tuned = tune_pattern(shoe, Blueprint(pattern=asked))
+        after = measure(tuned)
+        assert after is not None and (after.mask != before.mask).sum() < 0.01 * before.mask.sum()
+        assert np.array_equal(tuned[seen.sole_line + 12 :], shoe[seen.sole_line + 12 :])
+        assert math.dist(after.blueprint.upper or (), before.blueprint.upper or ()) < 4
+        shown.append(after.busyness)
+    assert shown[0] < 0.8 * before.busyness and shown[0] < shown[1] < shown[2] and shown[2] > 1.2 * before.busyness
+    assert np.array_equal(tune_pattern(shoe, Blueprint(upper=RED)), shoe)
 
 
 @pytest.mark.parametrize("asked", [Blueprint(height=0.6), Blueprint(upper=RED, pattern=0.9), Blueprint()])
