@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from dreamkicks import locations, pictures, settings
-from dreamkicks.catalogue.catalogue import Catalogue, Listing
-from dreamkicks.catalogue.product import Filters
+from dreamkicks.catalogue.catalogue import Catalogue
+from dreamkicks.catalogue.product import Filters, Listing
 from dreamkicks.encoder.encoder import open_encoder
 from dreamkicks.errors import Cancelled, CatalogueBusy, CatalogueError, PromptError, SessionError
 from dreamkicks.painter import vocabulary

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import numpy as np
 from PIL import Image
@@ -25,15 +24,12 @@ from dreamkicks.brands.classifier import open_brands
 from dreamkicks.catalogue import database, shoes, vectors
 from dreamkicks.catalogue.likeness import same_picture, signature
 from dreamkicks.catalogue.photos import keep_photo, photo_path
-from dreamkicks.catalogue.product import Filters, Finding, Product
+from dreamkicks.catalogue.product import Filters, Finding, Listing, Product, web_address
 from dreamkicks.errors import CatalogueBusy, CatalogueError, PictureError
 from dreamkicks.stores.names import style_of
 from dreamkicks.text import clean
 
 _BATCH = 64
-MINE = "mine"
-"""The store of what a person brings in without naming one."""
-
 OnProgress = Callable[[int, int], None]
 """Told how many are done of how many. It may raise Cancelled."""
 
@@ -45,20 +41,6 @@ class PictureEncoder(Protocol):
     dim: int
 
     def pictures(self, images: list[Image.Image]) -> np.ndarray: ...
-
-
-@dataclass(frozen=True)
-class Listing:
-    """A product as somebody lists it: foreign text, cleaned when it is kept."""
-
-    brand: str
-    title: str
-    store: str = MINE
-    price: Decimal | None = None
-    currency: str | None = None
-    url: str | None = None
-    style: str | None = None
-    """The maker's style code; looked for in the title where there is none."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +147,7 @@ class Catalogue:
         )
         if not row:
             raise CatalogueError(f"The catalogue has no product {number}. Search again.")
-        return _product(self.folder, row[0])
+        return Product.of_row(self.folder, row[0])
 
     def products(self) -> Iterator[Product]:
         """All products, in the order they came."""
@@ -173,7 +155,7 @@ class Catalogue:
             "SELECT product.*, (SELECT hash FROM photo WHERE photo.product = product.id ORDER BY id LIMIT 1) AS hash "
             "FROM product ORDER BY id"
         ):
-            yield _product(self.folder, row)
+            yield Product.of_row(self.folder, row)
 
     # ---------------------------------------------------------------- keeping
 
@@ -203,7 +185,7 @@ class Catalogue:
             rows = self._ask("SELECT hash FROM photo WHERE source = ?", (source,))
             return any(photo_path(self.folder, row["hash"]).is_file() for row in rows)
         with self.transaction() as base:
-            row = base.execute("SELECT id FROM product WHERE store = ? AND key = ?", _key(listing, source)).fetchone()
+            row = base.execute("SELECT id FROM product WHERE store = ? AND key = ?", listing.place(source)).fetchone()
             return row is not None and self._shows(base, row["id"], signature(picture))
 
     def keep(self, picture: Image.Image, listing: Listing) -> int:
@@ -213,7 +195,7 @@ class Catalogue:
         product is durable when this returns.
         """
         source, seen = pictures.digest(picture), signature(picture)
-        store, key = _key(listing, source)
+        store, key = listing.place(source)
         url = web_address(listing.url)
         currency = (listing.currency or "").strip().upper()
         with self.transaction() as transaction:
@@ -386,8 +368,10 @@ class Catalogue:
             "SELECT *, '' AS hash FROM product WHERE shoe = (SELECT shoe FROM product WHERE id = ?1) AND id <> ?1",
             (product.id,),
         )
-        others = [_product(self.folder, row) for row in rows if fitting is None or row["id"] in fitting]
-        return sorted([product, *(replace(other, photo=product.photo) for other in others)], key=_order)
+        others = [Product.of_row(self.folder, row) for row in rows if fitting is None or row["id"] in fitting]
+        return sorted(
+            [product, *(replace(other, photo=product.photo) for other in others)], key=lambda offer: offer.order
+        )
 
     def _fitting(self, filters: Filters) -> dict[int, int] | None:
         """The photos that filters let through, each with its product; None for all."""
@@ -436,32 +420,6 @@ class Catalogue:
             raise database.unusable(self.folder, error) from error
 
 
-def _key(listing: Listing, otherwise: str) -> tuple[str, str]:
-    """The store of a listing, and what tells its product from the others there."""
-    return clean(listing.store, 60) or MINE, web_address(listing.url) or otherwise
-
-
-def _product(folder: Path, row: sqlite3.Row) -> Product:
-    return Product(
-        id=row["id"],
-        brand=row["brand"],
-        title=row["title"],
-        price=None if row["price"] is None else Decimal(row["price"]),
-        currency=row["currency"],
-        url=row["url"],
-        store=row["store"],
-        photo=photo_path(folder, row["hash"]),
-        available=bool(row["available"]),
-        style=row["style"],
-    )
-
-
-def _order(offer: Product) -> tuple[bool, bool, str, Decimal, str, int]:
-    # Nobody here knows rates of exchange, so prices in several currencies stand by currency.
-    price = Decimal() if offer.price is None else offer.price
-    return not offer.available, offer.price is None, offer.currency or "", price, offer.store, offer.id
-
-
 def _size(folder: Path) -> int:
     size = 0
     for inner, _, names in os.walk(folder):  # unlike rglob it puts up with folders that a writer clears away meanwhile
@@ -469,14 +427,3 @@ def _size(folder: Path) -> int:
             with contextlib.suppress(FileNotFoundError):
                 size += (Path(inner) / name).stat().st_size
     return size
-
-
-def web_address(url: str | None) -> str | None:
-    """The address when it is one of the web, printable and of bounded length; None otherwise."""
-    if not url or len(url) > 2000 or clean(url, 2000) != url or " " in url:
-        return None
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    return url if parts.scheme in ("http", "https") and parts.hostname else None

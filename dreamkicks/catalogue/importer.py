@@ -15,7 +15,8 @@ from typing import BinaryIO
 
 from dreamkicks import files, pictures
 from dreamkicks.catalogue import remote, snapshot
-from dreamkicks.catalogue.catalogue import Catalogue, Listing, OnProgress, PictureEncoder
+from dreamkicks.catalogue.catalogue import Catalogue, OnProgress, PictureEncoder
+from dreamkicks.catalogue.product import Listing
 from dreamkicks.errors import CatalogueError, PictureError
 from dreamkicks.text import clean
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dreamkicks.catalogue import shoes
-from dreamkicks.catalogue.catalogue import Catalogue, web_address
+from dreamkicks.catalogue.catalogue import Catalogue
+from dreamkicks.catalogue.product import web_address
 from dreamkicks.stores.store import Offer
 
 

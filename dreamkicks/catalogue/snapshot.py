@@ -21,10 +21,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from dreamkicks import pictures
 from dreamkicks.catalogue import footer
-from dreamkicks.catalogue.catalogue import MINE, Catalogue, OnProgress, web_address
+from dreamkicks.catalogue.catalogue import Catalogue, OnProgress
 from dreamkicks.catalogue.ledger import Ledger
 from dreamkicks.catalogue.likeness import same_picture, signature
 from dreamkicks.catalogue.photos import keep_photo, photo_path
+from dreamkicks.catalogue.product import MINE, web_address
 from dreamkicks.errors import CatalogueError, PictureError
 from dreamkicks.stores.names import UNKNOWN, style_of
 from dreamkicks.text import clean

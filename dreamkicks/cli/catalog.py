@@ -152,8 +152,8 @@ def add(
     as_json: _Json = False,
 ) -> None:
     """Add one product."""
-    from dreamkicks.catalogue.catalogue import Listing, web_address
     from dreamkicks.catalogue.importer import parse_price
+    from dreamkicks.catalogue.product import Listing, web_address
     from dreamkicks.cli.shared import load_picture
 
     try:

@@ -139,7 +139,9 @@ def tune(picture: np.ndarray, seen: Measured, asked: Blueprint, strength: float)
 
 def tune_pattern(picture: np.ndarray, asked: Blueprint) -> np.ndarray:
     """The picture (h, w, 3) uint8 with the contrast of its upper's details raised or lowered to the pattern asked for."""
-    for _ in range(2 if asked.pattern is not None else 0):  # some of the first go is lost to black, white and the border
+    for _ in range(
+        2 if asked.pattern is not None else 0
+    ):  # some of the first go is lost to black, white and the border
         seen = measure(picture)
         if seen is None or asked.pattern is None or seen.busyness == 0:
             break

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dreamkicks.catalogue.catalogue import Catalogue, Listing
+from dreamkicks.catalogue.catalogue import Catalogue
+from dreamkicks.catalogue.product import Listing
 
 
 class PaletteEncoder:

@@ -18,8 +18,8 @@ from PIL import Image
 
 from dreamkicks import locations
 from dreamkicks.catalogue import database
-from dreamkicks.catalogue.catalogue import Catalogue, Listing, web_address
-from dreamkicks.catalogue.product import Filters
+from dreamkicks.catalogue.catalogue import Catalogue
+from dreamkicks.catalogue.product import Filters, Listing, web_address
 from dreamkicks.catalogue.vectors import POINTER
 from dreamkicks.encoder.encoder import open_encoder
 from dreamkicks.errors import Cancelled, CatalogueBusy, CatalogueError
@@ -406,7 +406,8 @@ def ask(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
     """Run a script in another process with `folder`, Catalogue and the encoder at hand."""
     begin = f"""
         from pathlib import Path
-        from dreamkicks.catalogue.catalogue import Catalogue, Listing
+        from dreamkicks.catalogue.catalogue import Catalogue
+        from dreamkicks.catalogue.product import Listing
         from dreamkicks.errors import CatalogueBusy
         from tests.catalogue.palette import PaletteEncoder, patchwork
         catalogue, encoder = Catalogue(Path({str(folder)!r})), PaletteEncoder()

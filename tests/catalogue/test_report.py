@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dreamkicks.catalogue.catalogue import Catalogue, Listing
+from dreamkicks.catalogue.catalogue import Catalogue
 from dreamkicks.catalogue.ledger import Known, Ledger, Photo
 from dreamkicks.catalogue.photos import keep_photo
+from dreamkicks.catalogue.product import Listing
 from dreamkicks.catalogue.report import EDGES, MOST, Report, report_on
 from dreamkicks.catalogue.report_page import write_report
 from dreamkicks.errors import StorageError

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dreamkicks.catalogue import database
-from dreamkicks.catalogue.catalogue import Catalogue, Listing
-from dreamkicks.catalogue.product import Filters, Finding
+from dreamkicks.catalogue.catalogue import Catalogue
+from dreamkicks.catalogue.product import Filters, Finding, Listing
 from tests.drawing import encoded
 
 from .palette import PaletteEncoder, patchwork

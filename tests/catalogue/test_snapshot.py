@@ -20,11 +20,12 @@ from pyarrow import parquet
 
 from dreamkicks import pictures
 from dreamkicks.catalogue import snapshot
-from dreamkicks.catalogue.catalogue import Catalogue, Listing
+from dreamkicks.catalogue.catalogue import Catalogue
 from dreamkicks.catalogue.importer import ImportReport, export_products, import_products
 from dreamkicks.catalogue.ledger import Known, Ledger, Photo
 from dreamkicks.catalogue.likeness import signature
 from dreamkicks.catalogue.photos import keep_photo, photo_path
+from dreamkicks.catalogue.product import Listing
 from dreamkicks.catalogue.refresh import refresh
 from dreamkicks.errors import Cancelled, CatalogueBusy, CatalogueError, PictureError, StorageError
 from dreamkicks.stores.fetcher import Fetcher

@@ -13,8 +13,8 @@ from textual.widgets import OptionList
 
 from dreamkicks import locations
 from dreamkicks.brands.classifier import Verdict
-from dreamkicks.catalogue.catalogue import Catalogue, Listing
-from dreamkicks.catalogue.product import CONCEPTS
+from dreamkicks.catalogue.catalogue import Catalogue
+from dreamkicks.catalogue.product import CONCEPTS, Listing
 from dreamkicks.files import CHECKSUMS
 from dreamkicks.session.session import Session
 from dreamkicks.studio import Result, Studio

@@ -15,8 +15,7 @@ from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
 from dreamkicks import pictures
-from dreamkicks.catalogue.catalogue import web_address
-from dreamkicks.catalogue.product import CONCEPTS, Finding
+from dreamkicks.catalogue.product import CONCEPTS, Finding, web_address
 from dreamkicks.errors import PictureError
 from dreamkicks.studio import Result
 from dreamkicks.text import clean
