@@ -4,12 +4,15 @@
 
 The trunk starts from ImageNet weights (Tan & Le 2019, arXiv:1905.11946; the lite variant, Apache-2.0); the words start from
 nothing. Besides the contrast of pictures and words (Radford et al. 2021, arXiv:2103.00020) the embedding is asked for the
-brand, for "is it a sneaker", and for the measured colours and height, so that neighbours agree in what people look at.
+brand, for "is it a sneaker", and for the measured colours and height, so that neighbours agree in what people look at; and for
+what larger models say of the unspoilt picture and of the words (distillation, Hinton et al. 2015, arXiv:1503.02531), of the
+latter also for titles that have no picture.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import random
 import shutil
@@ -31,6 +34,7 @@ from dreamkicks.painter.blueprint import Blueprint
 from dreamkicks.painter.networks import SLOTS, encode_slots
 from scripts.lib.clock import Checkpoint, clock
 from scripts.lib.photographs import BRANDS, Photograph, draw_text, load_photographs
+from scripts.lib.teachers import PICTURE_WIDTH, WORDS_WIDTH, picture_features, words_features
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
@@ -89,12 +93,15 @@ def load_trunk(trunk: nn.Module) -> None:
 
 
 def augment(pictures: Tensor) -> Tensor:
-    """(n, 3, s, s) in 0..1: moved, mirrored, dimmed, blurred, on other paper."""
+    """(n, 3, s, s) in 0..1: moved, mirrored, dimmed, blurred, on other paper or on a floor."""
     n, _, size, _ = pictures.shape
     paper = (pictures.amin(1, keepdim=True) > 0.94).float()
-    other = torch.rand(n, 3, 1, 1) * (torch.rand(n, 1, 1, 1) < 0.15)
-    has = (other.sum(1, keepdim=True) > 0).float()
-    pictures = pictures * (1 - paper * has) + other * paper * has
+    other = torch.rand(n, 3, 1, 1).expand(-1, -1, size, size)
+    for cells in (random.randint(2, 8), random.randint(9, 48)):
+        grain = F.interpolate(torch.rand(n, 3, cells, cells), size, mode="bilinear") - 0.5
+        other = other + grain * torch.rand(n, 1, 1, 1) * (torch.rand(n, 1, 1, 1) < 0.6)
+    has = (torch.rand(n, 1, 1, 1) < 0.25).float()
+    pictures = pictures * (1 - paper * has) + other.clamp(0, 1) * paper * has
     angle, zoom = (torch.rand(n) - 0.5) * 0.3, 0.85 + torch.rand(n) * 0.35
     flip = torch.where(torch.rand(n) < 0.5, -1.0, 1.0)
     cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
@@ -119,6 +126,8 @@ class Asked(nn.Module):
         self.brand = nn.Linear(width, len(BRANDS))
         self.sneaker = nn.Linear(width, 1)
         self.shown = nn.Linear(width, len(SLOTS) * 3)
+        self.picture = nn.Linear(width, PICTURE_WIDTH)
+        self.words = nn.Linear(width, WORDS_WIDTH)
 
 
 def contrast(pictures: Tensor, words: Tensor, texts: list[str], scale: Tensor) -> Tensor:
@@ -130,8 +139,13 @@ def contrast(pictures: Tensor, words: Tensor, texts: list[str], scale: Tensor) -
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
-def train(pictures: np.ndarray, known: list[Photograph], config: dict, work: Path) -> nn.Module:
-    """Returns the trained open_clip model."""
+def apart(guess: Tensor, teacher: Tensor) -> Tensor:
+    """Mean cosine distance to what the teacher says."""
+    return (1 - F.cosine_similarity(guess, teacher.float())).mean()
+
+
+def train(pictures: np.ndarray, known: list[Photograph], titles: list[str], config: dict, work: Path) -> nn.Module:
+    """Returns the trained open_clip model. `titles` are of products without a picture."""
     model = open_clip.create_model(f"local-dir:{work}", load_weights=False)
     load_trunk(model.visual.trunk)
     model.to(DEVICE, memory_format=torch.channels_last)
@@ -152,6 +166,9 @@ def train(pictures: np.ndarray, known: list[Photograph], config: dict, work: Pat
         weights[kinds == kind] /= (kinds == kind).sum()
     weights /= weights.sum()
     values, present = encode_slots([photograph.shown or Blueprint() for photograph in known])
+    seen_by_teacher = picture_features(pictures, work)
+    sayings = sorted({text for i in rows for text in known[i].texts()} | set(titles) | {"sneaker"})
+    said_by_teacher, place = words_features(sayings, work), {text: i for i, text in enumerate(sayings)}
     checkpoint = Checkpoint(work / "encoder.pt")
     spent, first = 0.0, 0
     if saved := checkpoint.load():
@@ -168,12 +185,13 @@ def train(pictures: np.ndarray, known: list[Photograph], config: dict, work: Pat
         batch = ((augment(batch) - 0.5) / 0.5).to(DEVICE, memory_format=torch.channels_last)
         shoes = torch.tensor([known[i].kind != "other" for i in pick], device=DEVICE)
         texts = [draw_text(known[i], draw) for i in pick if known[i].kind != "other"]
+        more = [*texts, *draw.sample(titles, min(len(titles), config["titles"]))]
         # bf16 slows depthwise convolutions down on a CPU (28 against 37 pictures/s at 144 px on one core).
         with torch.autocast(DEVICE.type, torch.bfloat16, enabled=DEVICE.type == "cuda"):
             seen = F.normalize(model.encode_image(batch).float(), dim=-1)
-            said = F.normalize(model.encode_text(tokenizer(texts).to(DEVICE)).float(), dim=-1)
+            said = F.normalize(model.encode_text(tokenizer(more).to(DEVICE)).float(), dim=-1)
         wide = seen * 16  # heads on unit vectors need room
-        loss = contrast(seen[shoes], said, texts, model.logit_scale.exp().clamp(max=60))
+        loss = contrast(seen[shoes], said[: len(texts)], texts, model.logit_scale.exp().clamp(max=60))
         brand = torch.tensor(
             [BRANDS.index(known[i].brand) if known[i].brand in BRANDS else -100 for i in pick], device=DEVICE
         )
@@ -182,6 +200,12 @@ def train(pictures: np.ndarray, known: list[Photograph], config: dict, work: Pat
         shown = asked.shown(wide).view(len(pick), len(SLOTS), 3)
         error = (shown - values[pick].to(DEVICE)).square().mean(-1) * present[pick].to(DEVICE)
         loss = loss + 1.0 * error.sum() / present[pick].sum().clamp(min=1)
+        taught = (
+            torch.from_numpy(seen_by_teacher[pick]),
+            torch.from_numpy(said_by_teacher[[place[text] for text in more]]),
+        )
+        loss = loss + config["teach_pictures"] * apart(asked.picture(wide), taught[0].to(DEVICE))
+        loss = loss + config["teach_words"] * apart(asked.words(said * 16), taught[1].to(DEVICE))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_([*trunk, *rest], 5.0)
@@ -209,7 +233,7 @@ def export(model: nn.Module, folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="folder with side/, labelled/ and other/")
+    parser.add_argument("data", type=Path, help="folder with side/, labelled/, other/ and products.csv")
     parser.add_argument("--config", type=Path, default=Path("scripts/configs/encoder.toml"))
     parser.add_argument("--work", type=Path, default=Path(".train/encoder"))
     parser.add_argument("--out", type=Path, default=Path("weights/encoder"))
@@ -231,7 +255,9 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     for file in arguments.work.glob("*.json"):
         shutil.copy(file, arguments.out)
-    export(train(pictures, known, config, arguments.work), arguments.out)
+    with open(arguments.data / "products.csv", newline="", encoding="utf-8") as file:
+        titles = sorted({" ".join(row["title"].lower().split()) for row in csv.DictReader(file)})
+    export(train(pictures, known, titles, config, arguments.work), arguments.out)
     write_checksums(arguments.out)
 
 

@@ -43,9 +43,11 @@ channels = [16, 16, 16]
 token_width = 16
 edit_share = 0.4
 ema = 0.9
-[one_step]
+[few_steps]
+steps = 4
 minutes = 0.05
-batch = 6
+early = 2
+late = 2
 dreams = 2
 edit_share = 0.4
 learning_rate = 1e-4
@@ -69,6 +71,9 @@ vocabulary = 300
 context_length = 16
 text_width = 48
 text_layers = 1
+titles = 4
+teach_pictures = 1.0
+teach_words = 1.0
 """
 
 
@@ -110,6 +115,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             pictures[name] = worn_sneaker(row["colour"], seed=number, size=160)
             rows.append(row | {"file": name, "group": name, "brand": "Vans"})
         pack(folder, kind, pictures, rows)
+    titles = [f"{brand} {colour} trainer" for brand in BRANDS for colour in COLOURS]
+    (folder / "products.csv").write_text("title\n" + "".join(f"{title}\n" for title in titles))
     (folder / "views.csv").write_text("file,view\n" + "".join(f"{name},worn\n" for name in worn))
     others = {}
     draw = random.Random(0)
