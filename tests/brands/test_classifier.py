@@ -13,6 +13,7 @@ from dreamkicks.brands.classifier import Brands, open_brands
 from dreamkicks.encoder.encoder import open_encoder
 from dreamkicks.errors import WeightsError
 from dreamkicks.files import CHECKSUMS, write_checksums
+from dreamkicks.painter.painter import open_painter
 from tests.drawing import sneaker
 
 DIM = 6
@@ -133,7 +134,9 @@ def test_the_head_that_ships_fits_the_encoder_that_ships() -> None:
     shares = brands.probabilities(encoder.pictures([sneaker("red", 1), sneaker("black", 2)]))
     assert shares.shape == (2, len(brands.names))
     np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
+    painter = open_painter()
     by_itself = [
-        sneaker(colour, seed) for seed, colour in enumerate(("red", "black", "white", "navy", "teal", "orange"))
+        painter.imagine(colour, seed).picture
+        for seed, colour in enumerate(("red", "black", "white", "navy", "teal", "orange"))
     ]
     assert brands.views(encoder.pictures(by_itself)) == ["shoe"] * 6

@@ -43,11 +43,9 @@ channels = [16, 16, 16]
 token_width = 16
 edit_share = 0.4
 ema = 0.9
-[few_steps]
-steps = 4
+[one_step]
 minutes = 0.05
-early = 2
-late = 2
+batch = 6
 dreams = 2
 edit_share = 0.4
 learning_rate = 1e-4
