@@ -139,9 +139,9 @@ def contrast(pictures: Tensor, words: Tensor, texts: list[str], scale: Tensor) -
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
-def apart(guess: Tensor, teacher: Tensor) -> Tensor:
-    """Mean cosine distance to what the teacher says."""
-    return (1 - F.cosine_similarity(guess, teacher.float())).mean()
+def apart(guess: Tensor, teacher: np.ndarray) -> Tensor:
+    """Mean cosine distance of guesses (n, dim) to what the teacher says (n, dim)."""
+    return (1 - F.cosine_similarity(guess, torch.from_numpy(teacher).to(guess))).mean()
 
 
 def train(pictures: np.ndarray, known: list[Photograph], titles: list[str], config: dict, work: Path) -> nn.Module:
@@ -167,6 +167,7 @@ def train(pictures: np.ndarray, known: list[Photograph], titles: list[str], conf
     weights /= weights.sum()
     values, present = encode_slots([photograph.shown or Blueprint() for photograph in known])
     seen_by_teacher = picture_features(pictures, work)
+    # "sneaker" is what draw_text says of a photograph without words.
     sayings = sorted({text for i in rows for text in known[i].texts()} | set(titles) | {"sneaker"})
     said_by_teacher, place = words_features(sayings, work), {text: i for i, text in enumerate(sayings)}
     checkpoint = Checkpoint(work / "encoder.pt")
@@ -200,12 +201,8 @@ def train(pictures: np.ndarray, known: list[Photograph], titles: list[str], conf
         shown = asked.shown(wide).view(len(pick), len(SLOTS), 3)
         error = (shown - values[pick].to(DEVICE)).square().mean(-1) * present[pick].to(DEVICE)
         loss = loss + 1.0 * error.sum() / present[pick].sum().clamp(min=1)
-        taught = (
-            torch.from_numpy(seen_by_teacher[pick]),
-            torch.from_numpy(said_by_teacher[[place[text] for text in more]]),
-        )
-        loss = loss + config["teach_pictures"] * apart(asked.picture(wide), taught[0].to(DEVICE))
-        loss = loss + config["teach_words"] * apart(asked.words(said * 16), taught[1].to(DEVICE))
+        loss = loss + apart(asked.picture(wide), seen_by_teacher[pick])
+        loss = loss + apart(asked.words(said * 16), said_by_teacher[[place[text] for text in more]])
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_([*trunk, *rest], 5.0)

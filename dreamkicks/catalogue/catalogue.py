@@ -30,6 +30,7 @@ from dreamkicks.stores.names import style_of
 from dreamkicks.text import clean
 
 _BATCH = 64
+
 OnProgress = Callable[[int, int], None]
 """Told how many are done of how many. It may raise Cancelled."""
 

@@ -1,4 +1,7 @@
-"""The files of hub models: finding them on this machine, downloading and deleting them. Safetensors only, never a pickle."""
+"""The files of hub models: finding them on this machine, downloading and deleting them.
+
+Safetensors only: other weights can run code when they are read.
+"""
 
 from __future__ import annotations
 

@@ -139,13 +139,13 @@ def tune(picture: np.ndarray, seen: Measured, asked: Blueprint, strength: float)
 
 def tune_pattern(picture: np.ndarray, asked: Blueprint) -> np.ndarray:
     """The picture (h, w, 3) uint8 with the contrast of its upper's details raised or lowered to the pattern asked for."""
-    for _ in range(
-        2 if asked.pattern is not None else 0
-    ):  # some of the first go is lost to black, white and the border
+    if asked.pattern is None:
+        return picture
+    wanted = float(np.interp(asked.pattern, np.linspace(0, 1, len(BUSYNESS)), BUSYNESS))
+    for _ in range(2):  # some of the first go is lost to black, white and the border
         seen = measure(picture)
-        if seen is None or asked.pattern is None or seen.busyness == 0:
+        if seen is None or seen.busyness == 0:
             break
-        wanted = float(np.interp(asked.pattern, np.linspace(0, 1, len(BUSYNESS)), BUSYNESS))
         factor = float(np.clip(wanted / seen.busyness, *_CONTRAST))
         unit = picture.shape[1] / MEASURED
         flat = np.asarray(Image.fromarray(picture).filter(ImageFilter.GaussianBlur(_DETAIL * unit)))

@@ -20,9 +20,9 @@ def picture_features(pictures: np.ndarray, work: Path) -> np.ndarray:
     """EfficientNet-lite0's features (Tan & Le 2019, arXiv:1905.11946) of (n, s, s, 3) uint8 as (n, 1280) float16; kept in `work`."""
     file = work / f"teacher-pictures-{len(pictures)}.npy"
     if not file.exists():
-        judge = Lite0()
+        teacher = Lite0()
         parts = [
-            judge.features([Image.fromarray(one) for one in pictures[start : start + 1024]], _SIZE)
+            teacher.features([Image.fromarray(one) for one in pictures[start : start + 1024]], _SIZE)
             for start in range(0, len(pictures), 1024)
         ]
         np.save(file, _directions(np.concatenate(parts)))

@@ -59,3 +59,18 @@ def content(catalogue: Catalogue) -> list[tuple[object, ...]]:
     return sorted(
         ((p.store, p.brand, p.title, p.price, p.currency, p.url, p.photo.name) for p in catalogue.products()), key=repr
     )
+
+
+ENCODER = PaletteEncoder()
+
+
+def keep(catalogue: Catalogue, seed: int, **listing: object) -> int:
+    """Keep a patchwork of that seed and index it; returns the product's id."""
+    with catalogue.writing():
+        number = catalogue.keep(patchwork(seed), Listing(**{"brand": "Nike", "title": f"Shoe {seed}", **listing}))  # type: ignore[arg-type]
+        catalogue.index(ENCODER)
+    return number
+
+
+def vector(seed: int) -> np.ndarray:
+    return ENCODER.pictures([patchwork(seed)])[0]

@@ -1,107 +1,25 @@
-"""A catalogue and what the fake shop sells, day after day."""
+"""What a refresh brings in from the fake shop, day after day."""
 
 from __future__ import annotations
 
 import io
 import itertools
-import json
-import subprocess
-import sys
-import threading
-import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from dreamkicks.catalogue import refresh as refreshing
 from dreamkicks.catalogue import vectors
-from dreamkicks.catalogue.catalogue import Catalogue
-from dreamkicks.catalogue.ledger import Ledger
-from dreamkicks.catalogue.product import Filters, Product
-from dreamkicks.catalogue.refresh import StoreReport, refresh, rehearse
-from dreamkicks.errors import Cancelled, CatalogueBusy, StorageError
-from dreamkicks.stores.fetcher import Fetcher
-from dreamkicks.stores.store import Store
-from tests.drawing import encoded, sneaker
-from tests.stores.fakeshop import (
-    Answer,
-    FakeClock,
-    FakeShop,
-    Handler,
-    Shoe,
-    cut_short,
-    gzip_bomb,
-    picture,
-    redirects,
-    refuses,
-    sends,
-)
+from dreamkicks.catalogue.product import Filters
+from dreamkicks.catalogue.refresh import rehearse
+from tests.stores.fakeshop import FakeShop, Handler, Shoe, picture, refuses
 
+from .days import DAY, KINDS, LIST, Days, assert_polite, counts, shoes
 from .ledgers import ledger_of
-from .palette import PaletteEncoder
 
-DAY = 86_400
-LIST = "/collections/sneakers/products.json"
-KINDS = pytest.mark.parametrize("kind", ["shopify", "pages"])
-
-
-class Days:
-    """A catalogue that is refreshed once a day."""
-
-    def __init__(self, folder: Path, clock: FakeClock, fetchers: Callable[..., Fetcher]) -> None:
-        self.catalogue = Catalogue(folder)
-        self.encoder = PaletteEncoder()
-        self.ledger = Ledger(self.catalogue)
-        self.clock = clock
-        self.fetchers = fetchers
-
-    def refresh(self, *stores: Store, later: float = DAY, **options: object) -> list[StoreReport]:
-        self.clock.advance(later)
-        return refresh(self.catalogue, self.encoder, stores, self.fetchers(**options))
-
-    def generation(self) -> int:
-        """Of the index: one more each time it is written."""
-        return (vectors.current(self.catalogue.folder) or (0, ""))[0]
-
-    def products(self) -> dict[str, Product]:
-        """By what the shop calls them."""
-        return {str(p.url).rpartition("/")[2].removesuffix(".html"): p for p in self.catalogue.products()}
-
-
-@pytest.fixture
-def days(tmp_path: Path, clock: FakeClock, fetchers: Callable[..., Fetcher], shop: FakeShop) -> Iterator[Days]:
-    days = Days(tmp_path / "catalogue", clock, fetchers)
-    yield days
-    assert days.catalogue.verify() == []
-    assert_polite(shop)
-    days.catalogue.close()
-
-
-def assert_polite(shop: FakeShop, delay: float = 0) -> None:
-    """What the shop's own log says: never faster than allowed, and never a forbidden path."""
-    times: dict[str, list[float]] = defaultdict(list)
-    for asked in shop.log:
-        times[asked.host].append(asked.at)
-        assert not asked.path.startswith("/private")
-    for host, at in times.items():
-        least = max(delay, 0.25 if host == "cdn.test" else 1)
-        assert all(later - earlier >= least - 1e-6 for earlier, later in itertools.pairwise(at)), host
-
-
-def shoes(count: int) -> list[Shoe]:
-    return [Shoe(f"shoe-{n}", f"Runner {n}", price=f"{100 + n}.00", sku=f"GX{1000 + n}") for n in range(count)]
-
-
-def counts(report: StoreReport) -> tuple[int, int, int, int]:
-    return report.new, report.changed, report.unchanged, report.gone
-
-
-# ---------------------------------------------------------------- day after day
+# ------------------------------------------------------------------ day after day
 
 
 @KINDS
@@ -257,7 +175,7 @@ def test_without_a_date_in_the_sitemap_every_page_is_asked_for_conditionally(sho
     assert [one.status for one in shop.asked("/en/shoes/")] == [200] * 4 + [304] * 2
 
 
-# ---------------------------------------------------------------- lists that move
+# ------------------------------------------------------------------ lists that move
 
 
 def test_a_handle_that_is_listed_twice_is_one_product(shop: FakeShop, days: Days) -> None:
@@ -308,311 +226,7 @@ def test_a_list_that_says_nothing_changes_nothing(shop: FakeShop, days: Days, bo
     assert ledger_of(days.catalogue) == kept
 
 
-# ---------------------------------------------------------------- interruptions
-
-
-@KINDS
-def test_an_interrupted_run_goes_on_where_it_was(shop: FakeShop, days: Days, tmp_path: Path, kind: str) -> None:
-    shop.shoes = shoes(12)
-    store = shop.store(kind)
-    days.refresh(store)
-    shop.shoes = [
-        replace(shoe, price="10", lastmod="2027", pictures=[f"/pictures/{shoe.handle}.jpg"]) for shoe in shoes(14)[2:]
-    ]
-    before = len(shop.log)
-    (report,) = days.refresh(store, budget=11)
-    assert report.stopped and "budget" in report.stopped and report.requests == 11
-    assert 0 < report.changed < 10 and report.gone == 0
-    assert all(product.available for product in days.products().values())
-    (report,) = days.refresh(store, later=3600)
-    assert report.stopped is None and report.gone == 2
-    # The list is looked at once more before anything is called gone; it had not changed.
-    asked = [(one.host, one.path) for one in shop.log[before:] if one.status != 304]
-    assert len(asked) == len(set(asked))
-    undisturbed = Catalogue(tmp_path / "undisturbed")
-    shop.log.clear()
-    cache_less = days.fetchers()
-    days.clock.advance(10 * DAY)
-    refresh(undisturbed, PaletteEncoder(), [store], cache_less)
-    ours, theirs = ledger_of(days.catalogue), ledger_of(undisturbed)
-    assert ours["listing"] == theirs["listing"]
-    assert [row for row in ours["product"] if row[7]] == theirs["product"]
-    undisturbed.close()
-
-
-def test_a_cancel_keeps_what_there_is(shop: FakeShop, days: Days) -> None:
-    shop.shoes = shoes(8)
-
-    def third(report: StoreReport) -> None:
-        if report.new == 3:
-            raise Cancelled()
-
-    with pytest.raises(Cancelled):
-        refresh(days.catalogue, days.encoder, [shop.store()], days.fetchers(), third)
-    assert len(days.products()) == 3
-    before = len(shop.log)
-    assert counts(days.refresh(shop.store(), later=60)[0]) == (5, 0, 3, 0)
-    assert not [one for one in shop.log[before:] if "shoe-0" in one.path or one.path.endswith("page=1")]
-
-
-def test_what_came_in_can_be_found_before_the_run_ends(
-    shop: FakeShop, days: Days, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(refreshing, "INDEX_EVERY", 10)
-    shop.shoes = shoes(30)
-    indexed, enough = [], threading.Event()
-
-    def wait_for_it(report: StoreReport) -> None:
-        if report.listed == 20:
-            enough.wait(10)
-
-    def index(done: int, of: int) -> None:
-        if done == of:
-            indexed.append(of)
-            enough.set()
-
-    refresh(days.catalogue, days.encoder, [shop.store()], days.fetchers(), wait_for_it, index)
-    assert 0 < indexed[0] <= 40 and sum(indexed) == 60 and days.encoder.seen == 60
-
-
-def test_what_little_comes_into_a_large_catalogue_does_not_write_its_index_again_and_again(
-    shop: FakeShop, days: Days, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shop.shoes = shoes(30)
-    days.refresh(shop.store())
-    monkeypatch.setattr(refreshing, "INDEX_EVERY", 1)
-    generation = days.generation()
-    shop.shoes = shoes(34)
-    days.clock.advance(DAY)
-
-    def dawdle(report: StoreReport) -> None:
-        if report.listed > 30:
-            threading.Event().wait(0.3)
-
-    refresh(days.catalogue, days.encoder, [shop.store()], days.fetchers(), dawdle)
-    assert generation < days.generation() <= generation + 2  # a tenth of what was there waits
-
-
-def test_only_one_refreshes(shop: FakeShop, days: Days) -> None:
-    with days.catalogue.writing(), pytest.raises(CatalogueBusy):
-        refresh(Catalogue(days.catalogue.folder), days.encoder, [shop.store()], days.fetchers())
-    assert not shop.log
-
-
-def test_a_disk_that_takes_nothing_ends_the_run(shop: FakeShop, days: Days) -> None:
-    shop.shoes = shoes(3)
-    (days.catalogue.folder / "photos").write_bytes(b"in the way")
-    with pytest.raises(StorageError):
-        days.refresh(shop.store(), shop.store("pages"))
-    (days.catalogue.folder / "photos").unlink()
-    assert [report.new for report in days.refresh(shop.store(), shop.store("pages"), later=60)] == [3, 3]
-
-
-# ---------------------------------------------------------------- vices
-
-
-@pytest.mark.parametrize("place", ["list", "page", "picture"])
-@pytest.mark.parametrize(
-    "vices",
-    [
-        [refuses(429)] * 3,
-        [refuses(429, Retry_After="120")],
-        [refuses(500), refuses(502), refuses(503, Retry_After="5"), refuses(504)],
-        [cut_short(b"cut", "text/html"), cut_short(picture("a"), "image/jpeg")],
-        [redirects("?limit=250&page=1&again=1")],
-    ],
-    ids=["429", "429 after", "5xx", "cut", "redirect"],
-)
-def test_what_passes_leaves_no_trace(shop: FakeShop, days: Days, place: str, vices: list[Answer]) -> None:
-    shop.shoes = shoes(3)
-    kind, path = {
-        "list": ("shopify", LIST),
-        "page": ("pages", "/en/shoes/shoe-1.html"),
-        "picture": ("shopify", "/pictures/shoe-1-0.jpg"),
-    }[place]
-    shop.vice(path, *vices)
-    (report,) = days.refresh(shop.store(kind))
-    assert (report.stopped, report.failed, counts(report), report.pictures) == (None, [], (3, 0, 0, 0), 6)
-    assert not shop.vices[path]
-
-
-BAD_PICTURES = {
-    "404": refuses(404),
-    "html": sends(b"<html>", "text/html"),
-    "noise": sends(b"noise" * 100, "image/jpeg"),
-    "truncated": sends(picture("a")[:-200], "image/jpeg"),
-    "svg": sends(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml"),
-    "bomb": gzip_bomb("image/jpeg", 30_000_000),
-    "private": redirects("https://169.254.169.254/latest/meta-data"),
-    "elsewhere": redirects("https://evil.test/a.jpg"),
-    "plain": redirects("http://cdn.test/a.jpg"),
-    "file": redirects("file:///etc/passwd"),
-    "forbidden": redirects("/private/a.jpg"),
-}
-
-
-@pytest.mark.parametrize("vice", BAD_PICTURES)
-def test_a_picture_that_can_t_be_had_is_named_and_left_out(shop: FakeShop, days: Days, vice: str) -> None:
-    shop.shoes = shoes(2)
-    shop.places["/pictures/shoe-0-0.jpg"] = shop.places["/pictures/shoe-1-0.jpg"] = BAD_PICTURES[vice]
-    shop.places["/pictures/shoe-1-1.jpg"] = BAD_PICTURES[vice]
-    (report,) = days.refresh(shop.store())
-    assert [address.rpartition("/")[2] for address, _ in report.failed] == [
-        "shoe-0-0.jpg",
-        "shoe-1-0.jpg",
-        "shoe-1-1.jpg",
-        "shoe-1",
-    ]
-    assert (set(days.products()), report.pictures) == ({"shoe-0"}, 1)
-    assert {one.host for one in shop.log} == {"shop.test", "cdn.test"}
-    assert all(len(reason) < 310 and "\n" not in reason for _, reason in report.failed)
-
-
-def test_a_picture_that_failed_for_now_is_tried_again_and_one_that_never_works_is_not(
-    shop: FakeShop, days: Days
-) -> None:
-    shop.shoes = shoes(2)
-    shop.vice("/pictures/shoe-0-1.jpg", *[refuses(503)] * 5)
-    shop.places["/pictures/shoe-1-1.jpg"] = refuses(404)
-    assert len(days.refresh(shop.store())[0].failed) == 2
-    (report,) = days.refresh(shop.store())
-    assert (report.failed, report.pictures, counts(report)) == ([], 1, (0, 1, 1, 0))
-    assert len(shop.asked("/pictures/shoe-1-1.jpg")) == 1
-    assert counts(days.refresh(shop.store())[0]) == (0, 0, 2, 0)
-
-
-@KINDS
-def test_a_rejection_stops_that_shop_and_keeps_what_was_there(shop: FakeShop, days: Days, kind: str) -> None:
-    shop.shoes = shoes(3)
-    days.refresh(shop.store(kind))
-    kept = ledger_of(days.catalogue)
-    shop.places[LIST] = shop.places["/sitemap.xml"] = refuses(430)
-    before = len(shop.log)
-    (report,) = days.refresh(shop.store(kind))
-    assert report.stopped and "430" in report.stopped
-    assert len(shop.log) - before == 2  # robots.txt, and the list once
-    assert ledger_of(days.catalogue) == kept
-
-
-@pytest.mark.parametrize(
-    "robots", [b"User-agent: *\nDisallow: /collections/\n", b"User-agent: Dreamkicks\nDisallow: /\n", None]
-)
-def test_a_shop_whose_robots_txt_forbids_its_list_is_left_alone(
-    shop: FakeShop, days: Days, robots: bytes | None
-) -> None:
-    shop.shoes = shoes(3)
-    days.refresh(shop.store())
-    kept, before = ledger_of(days.catalogue), len(shop.log)
-    shop.robots = robots
-    if robots is None:
-        shop.places["/robots.txt"] = refuses(503)
-    (report,) = days.refresh(shop.store())
-    assert report.stopped and "robots.txt" in report.stopped
-    assert {one.path for one in shop.log[before:]} == {"/robots.txt"}
-    assert ledger_of(days.catalogue) == kept
-
-
-def test_one_broken_shop_does_not_harm_the_other(shop: FakeShop, days: Days) -> None:
-    shop.shoes = shoes(4)
-    shop.places[LIST] = refuses(500)
-    broken, whole = days.refresh(shop.store("shopify"), shop.store("pages"))
-    assert broken.stopped and "500" in broken.stopped and broken.listed == 0
-    assert (whole.stopped, whole.failed, counts(whole)) == (None, [], (4, 0, 0, 0))
-    del shop.places[LIST]
-    mended, whole = days.refresh(shop.store("shopify"), shop.store("pages"))
-    assert (counts(mended), counts(whole)) == ((4, 0, 0, 0), (0, 0, 4, 0))
-    assert len(days.catalogue.stats().stores) == 2
-
-
-@pytest.mark.parametrize("surprise", [TypeError("odd \x9b31mthing\n"), RecursionError(), MemoryError()], ids=repr)
-def test_a_surprise_at_one_shop_does_not_end_the_others(shop: FakeShop, days: Days, surprise: Exception) -> None:
-    shop.shoes, look_up = shoes(4), shop.look_up
-
-    def startle(host: str) -> list[str]:
-        if host == "second.test":
-            raise surprise
-        return look_up(host)
-
-    shop.look_up = startle  # type: ignore[method-assign]
-    startled, whole = days.refresh(shop.store("pages"), shop.store("shopify"))
-    assert (whole.stopped, counts(whole)) == (None, (4, 0, 0, 0))
-    assert startled.stopped and startled.stopped.endswith(repr(surprise)) and startled.stopped.isprintable()
-    shop.look_up = look_up  # type: ignore[method-assign]
-    assert counts(days.refresh(shop.store("pages"))[0]) == (4, 0, 0, 0)
-
-
-HOSTILE = "\x1b]0;owned\x07\u202eRunner\u202c <script>alert(1)</script>\x00\x9b31m &lt;b&gt;One&lt;/b&gt; 👟 你好"
-
-
-@KINDS
-def test_no_hostile_text_gets_in(shop: FakeShop, days: Days, kind: str) -> None:
-    shop.shoes = [
-        Shoe(
-            "a",
-            HOSTILE,
-            HOSTILE,
-            "€ 1.299,95",
-            {HOSTILE: True},
-            ["/pictures/a.jpg", "/pictures/\x1b[31m\u202e.jpg", "/pictures/\ud800.jpg"],
-        ),
-        Shoe("b", "\x1b[2J" * 1000 + "Long", "x" * 100_000),
-        Shoe("..%2f..%2f..%2fetc%2fpasswd", pictures=["/../../../etc/passwd", "/pictures/..%2f..%2fb.jpg"]),
-    ]
-    (report,) = days.refresh(shop.store(kind))
-    assert len(days.products()) == 3 and report.stopped is None
-    with days.catalogue.transaction() as base:
-        rows = base.execute("SELECT brand, title, sizes, style FROM product").fetchall()
-    texts = [text for row in rows for text in row if text] + [text for line in report.failed for text in line]
-    assert not [text for text in texts if any(unicodedata.category(character)[0] == "C" for character in text)]
-    assert all(len(text) <= 300 for text in texts)
-    assert "Runner alert(1) One 👟 你好" in texts
-    files = {path.relative_to(days.catalogue.folder).parts[0] for path in days.catalogue.folder.rglob("*.*")}
-    assert files <= {"catalogue.db", "catalogue.db-wal", "catalogue.db-shm", "generations", "photos"}
-    names = [path.name for path in (days.catalogue.folder / "photos").rglob("*") if path.is_file()]
-    assert names and all(len(name) == 64 + len(".webp") for name in names)
-
-
-def test_the_same_picture_twice_is_one_photo(shop: FakeShop, days: Days) -> None:
-    shop.shoes = [Shoe("a"), Shoe("b")]
-    for name in ("a-0", "a-1", "b-0"):
-        shop.places[f"/pictures/{name}.jpg"] = sends(picture("same"), "image/jpeg")
-    days.refresh(shop.store())
-    assert [row[1][-1] for row in ledger_of(days.catalogue)["photo"] if isinstance(row[1], str)] == ["a", "b", "b"]
-
-
-@KINDS
-def test_another_file_of_a_picture_is_dropped_at_the_door(shop: FakeShop, days: Days, kind: str) -> None:
-    shop.shoes = [Shoe("a", pictures=[f"/pictures/{name}.jpg" for name in "xyz"])]
-    for name in "xz":
-        shop.places[f"/pictures/{name}.jpg"] = sends(encoded(sneaker("navy", size=400)), "image/png")
-    small = encoded(sneaker("navy", size=200), "JPEG", quality=60)
-    shop.places["/pictures/y.jpg"] = sends(small, "image/jpeg")
-    days.refresh(shop.store(kind))
-    assert (days.catalogue.stats().photos, days.encoder.seen) == (1, 1)
-    assert len([path for path in (days.catalogue.folder / "photos").rglob("*") if path.is_file()]) == 1
-    # The shop shows it by the other file alone, and a second view: the photo stays, and nothing is embedded anew.
-    shop.shoes = [Shoe("a", pictures=["/pictures/y.jpg", "/pictures/new.jpg"], lastmod="2026-02-02")]
-    kept = ledger_of(days.catalogue)["photo"][0][2:4]
-    days.refresh(shop.store(kind))
-    assert (days.catalogue.stats().photos, days.encoder.seen) == (2, 2)
-    assert kept in [row[2:4] for row in ledger_of(days.catalogue)["photo"]]
-
-
-def test_the_same_shoe_at_two_shops_is_one_finding(shop: FakeShop, days: Days) -> None:
-    shop.shoes = [Shoe("a", "Forum", "adidas", sku="GX9735"), Shoe("b", "Gazelle", "adidas", sku="ABC")]
-    days.refresh(shop.store("shopify"), shop.store("pages"))
-    look = days.encoder.pictures([Image.open(io.BytesIO(picture("/pictures/a-0.jpg")))])[0]
-    found = days.catalogue.search(look, days.encoder.identity, 5)
-    assert [finding.product.title for finding in found] == ["Forum", "Gazelle"]
-    assert all({f.product.store, *(offer.store for offer in f.also)} == {"shopify", "pages"} for f in found)
-    # Without a code the title has to be the same.
-    shop.places["/en/shoes/b.html"] = sends(shop._page(Shoe("b", "Gazelle Bold", "adidas")), "text/html")
-    shop.shoes[1].lastmod = "2026-02-02"
-    days.refresh(shop.store("shopify"), shop.store("pages"))
-    assert len(days.catalogue.search(look, days.encoder.identity, 5)) == 3
-
-
-# ---------------------------------------------------------------- rehearsing
+# ------------------------------------------------------------------ rehearsing
 
 
 @KINDS
@@ -627,15 +241,3 @@ def test_a_rehearsal_tells_what_would_be_asked_and_leaves_no_trace(shop: FakeSho
     days.refresh(shop.store(kind), later=1)
     asked = {f"https://{one.host}:{shop.port}{one.path}" for one in shop.log[before:]}
     assert {address.removesuffix(" (if it changed)") for address in told} == asked
-
-
-# ---------------------------------------------------------------- kills
-
-
-def test_a_kill_at_any_moment_loses_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.catalogue.killed_refresh", str(tmp_path), "15"]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[2])
-    moments = [json.loads(line) for line in run.stdout.splitlines()]
-    assert run.returncode == 0, run.stderr
-    assert [moment["trouble"] for moment in moments] == [[]] * 15
-    assert sum(0 < moment["done"] < 1 for moment in moments) >= 8, "too few kills fell into the middle of a run"

@@ -70,8 +70,6 @@ context_length = 16
 text_width = 48
 text_layers = 1
 titles = 4
-teach_pictures = 1.0
-teach_words = 1.0
 """
 
 

@@ -391,3 +391,9 @@ def drips(kind: str, pause: threading.Event, headers: bool = False) -> Answer:
             pass
 
     return answer
+
+
+def page(shop: FakeShop, name: str) -> str:
+    """The address of a page that the shop has from now on."""
+    shop.places.setdefault(name, lambda handler: handler.fresh(name.encode(), "text/html"))
+    return shop.site + name

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import email.utils
 import re
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,24 +14,19 @@ import pytest
 
 from dreamkicks.errors import Cancelled, FetchFailed, NotAllowed, StoreClosed
 from dreamkicks.stores.cache import Cache
-from dreamkicks.stores.fetcher import JSON, PAGE, PICTURE, Fetcher
+from dreamkicks.stores.fetcher import JSON, PAGE, Fetcher
 from dreamkicks.stores.network import Network
 
-from .fakeshop import FakeClock, FakeShop, drips, endless, gzip_bomb, redirects, refuses, sends
+from .fakeshop import FakeClock, FakeShop, drips, endless, gzip_bomb, page, redirects, refuses, sends
 
 Fetchers = Callable[..., Fetcher]
-
-
-def page(shop: FakeShop, name: str) -> str:
-    shop.places.setdefault(name, lambda handler: handler.fresh(name.encode(), "text/html"))
-    return shop.site + name
 
 
 def gaps(shop: FakeShop, host: str = "shop.test") -> list[float]:
     return [after.at - before.at for before, after in pairwise(one for one in shop.log if one.host == host)]
 
 
-# ---------------------------------------------------------------- pace
+# ------------------------------------------------------------------ pace
 
 
 def test_requests_keep_their_distance(shop: FakeShop, fetcher: Fetcher) -> None:
@@ -100,7 +93,7 @@ def test_a_host_gets_one_request_at_a_time(shop: FakeShop, fetcher: Fetcher) -> 
     assert all(gap >= 1 for gap in gaps(shop))
 
 
-# ---------------------------------------------------------------- being told to wait
+# ------------------------------------------------------------------ being told to wait
 
 
 @pytest.fixture
@@ -205,63 +198,7 @@ def test_the_budget_counts_every_request(shop: FakeShop, fetchers: Fetchers) -> 
     assert fetcher.requests == {"shopify": 4}
 
 
-# ---------------------------------------------------------------- robots.txt
-
-
-@pytest.mark.parametrize("code", [404, 401, 403])
-def test_no_robots_txt_allows_everything(shop: FakeShop, fetcher: Fetcher, code: int) -> None:
-    shop.places["/robots.txt"] = refuses(code)
-    assert fetcher.get(shop.store(), page(shop, "/private/a"), PAGE) == b"/private/a"
-
-
-@pytest.mark.parametrize(("code", "times"), [(500, 5), (503, 5), (429, 5), (304, 1)])
-def test_a_robots_txt_that_fails_forbids_everything(shop: FakeShop, fetcher: Fetcher, code: int, times: int) -> None:
-    shop.places["/robots.txt"] = refuses(code)
-    for _ in range(2):
-        with pytest.raises(StoreClosed, match=r"robots\.txt"):
-            fetcher.get(shop.store(), page(shop, "/a"), PAGE)
-    assert not shop.asked("/a")
-    assert len(shop.asked("/robots.txt")) == times
-
-
-def test_forbidden_paths_are_not_asked(shop: FakeShop, fetcher: Fetcher) -> None:
-    shop.robots = b"User-agent: dreamkicks\nDisallow: /\nAllow: /open/\n\nUser-agent: *\nAllow: /\n"
-    assert fetcher.get(shop.store(), page(shop, "/open/a"), PAGE)
-    with pytest.raises(NotAllowed, match="forbids"):
-        fetcher.get(shop.store(), page(shop, "/b"), PAGE)
-    assert not shop.asked("/b")
-
-
-def test_a_redirect_into_a_forbidden_path_is_not_followed(shop: FakeShop, fetcher: Fetcher) -> None:
-    shop.places["/a"] = redirects("/private/a")
-    with pytest.raises(NotAllowed, match="forbids"):
-        fetcher.get(shop.store(), shop.site + "/a", PAGE)
-    assert not shop.asked("/private")
-
-
-def test_robots_txt_is_asked_again_after_a_day(shop: FakeShop, clock: FakeClock, fetchers: Fetchers) -> None:
-    fetchers().get(shop.store(), page(shop, "/a"), PAGE)
-    clock.advance(80_000)
-    fetchers().get(shop.store(), page(shop, "/b"), PAGE)
-    assert len(shop.asked("/robots.txt")) == 1
-    clock.advance(10_000)
-    shop.robots = b"User-agent: *\nDisallow: /\n"
-    with pytest.raises(NotAllowed):
-        fetchers().get(shop.store(), page(shop, "/c"), PAGE)
-
-
-def test_the_picture_host_has_its_own_robots_txt(shop: FakeShop, fetcher: Fetcher) -> None:
-    fetcher.get(shop.store(), shop.cdn + "/pictures/a.jpg", PICTURE)
-    assert [(one.host, one.path) for one in shop.log] == [("cdn.test", "/robots.txt"), ("cdn.test", "/pictures/a.jpg")]
-
-
-def test_a_huge_robots_txt_is_read_to_its_cap(shop: FakeShop, fetcher: Fetcher) -> None:
-    shop.robots = b"User-agent: *\nDisallow: /private/\n" + b"# words\n" * 200_000
-    with pytest.raises(NotAllowed):
-        fetcher.get(shop.store(), page(shop, "/private/a"), PAGE)
-
-
-# ---------------------------------------------------------------- where requests may go
+# ------------------------------------------------------------------ where requests may go
 
 
 @pytest.mark.parametrize(
@@ -331,7 +268,7 @@ def test_offline_opens_no_socket(shop: FakeShop, clock: FakeClock, tmp_path: Pat
     fetcher.close()
 
 
-# ---------------------------------------------------------------- what comes back
+# ------------------------------------------------------------------ what comes back
 
 
 @pytest.mark.parametrize(
@@ -378,84 +315,3 @@ def test_the_shop_learns_who_asks(shop: FakeShop, fetchers: Fetchers) -> None:
     assert len(agents) == 1
     assert re.fullmatch(r"dreamkicks/\S+ \(\+me@example\.org X: y\)", agents.pop())
     assert all("x" not in one.headers for one in shop.log)
-
-
-# ---------------------------------------------------------------- the cache
-
-
-def test_what_is_unchanged_is_asked_for_conditionally(shop: FakeShop, fetchers: Fetchers) -> None:
-    store = shop.store()
-    assert fetchers().get(store, page(shop, "/a"), PAGE) == b"/a"
-    assert fetchers().get(store, page(shop, "/a"), PAGE) == b"/a"
-    assert [one.status for one in shop.asked("/a")] == [200, 304]
-
-
-def test_last_modified_is_used_where_there_is_no_etag(shop: FakeShop, fetchers: Fetchers) -> None:
-    shop.places["/a"] = sends(b"x", "text/html", Last_Modified="Wed, 01 Jul 2026 00:00:00 GMT")
-    for _ in range(2):
-        fetchers().get(shop.store(), shop.site + "/a", PAGE)
-    assert shop.asked("/a")[1].headers["if-modified-since"] == "Wed, 01 Jul 2026 00:00:00 GMT"
-
-
-def test_no_store_is_not_stored(shop: FakeShop, fetchers: Fetchers) -> None:
-    shop.places["/a"] = sends(b"x", "text/html", ETag='"1"', Cache_Control="no-store")
-    for _ in range(2):
-        fetchers().get(shop.store(), shop.site + "/a", PAGE)
-    assert "if-none-match" not in shop.asked("/a")[1].headers
-
-
-def test_within_a_run_nothing_is_asked_twice(shop: FakeShop, clock: FakeClock, fetchers: Fetchers) -> None:
-    store = shop.store()
-    first = fetchers()
-    first.begin(store)
-    first.get(store, page(shop, "/a"), PAGE)
-    clock.advance(3600)
-    second = fetchers()  # the program was killed and started again
-    second.begin(store)
-    second.get(store, page(shop, "/a"), PAGE)
-    assert len(shop.asked("/a")) == 1
-    second.finish(store)
-    third = fetchers()
-    third.begin(store)
-    third.get(store, page(shop, "/a"), PAGE)
-    assert len(shop.asked("/a")) == 2
-
-
-def test_an_interrupted_run_is_begun_anew_after_a_day(shop: FakeShop, clock: FakeClock, fetchers: Fetchers) -> None:
-    for _ in range(2):
-        fetcher = fetchers()
-        fetcher.begin(shop.store())
-        fetcher.get(shop.store(), page(shop, "/a"), PAGE)
-        clock.advance(100_000)
-    assert len(shop.asked("/a")) == 2
-
-
-@pytest.mark.parametrize("damage", ["noise", "newer"])
-def test_a_damaged_cache_is_begun_anew(shop: FakeShop, fetchers: Fetchers, tmp_path: Path, damage: str) -> None:
-    file = tmp_path / "shops.db"
-    if damage == "noise":
-        file.write_bytes(b"noise" * 1000)
-    else:
-        with contextlib.closing(sqlite3.connect(file)) as connection:
-            connection.execute("PRAGMA user_version = 99")
-    assert fetchers().get(shop.store(), page(shop, "/a"), PAGE) == b"/a"
-
-
-def test_pictures_are_not_kept(shop: FakeShop, fetchers: Fetchers) -> None:
-    for _ in range(2):
-        fetchers().get(shop.store(), shop.cdn + "/pictures/a.jpg", PICTURE)
-    assert "if-none-match" not in shop.asked("/pictures/a.jpg")[1].headers
-
-
-def test_a_dry_run_asks_nothing_and_tells_what_it_would(shop: FakeShop, fetchers: Fetchers) -> None:
-    told: list[str] = []
-    fetchers().get(shop.store(), page(shop, "/kept"), PAGE)
-    before = len(shop.log)
-    dry = fetchers(on_dry_run=told.append)
-    assert dry.get(shop.store(), page(shop, "/kept"), PAGE) == b"/kept"
-    with pytest.raises(FetchFailed, match="dry run"):
-        dry.get(shop.store(), page(shop, "/other"), PAGE)
-    with pytest.raises(NotAllowed):
-        dry.get(shop.store(), page(shop, "/private/x"), PAGE)
-    assert told == [f"{shop.site}/kept (if it changed)", f"{shop.site}/other"]
-    assert len(shop.log) == before
