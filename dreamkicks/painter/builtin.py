@@ -94,7 +94,7 @@ class BuiltinPainter:
             again = measure(after) if told.is_empty() and strength is None else None
             if again and (turn.sole_height is None or again.blueprint.sole_height is not None):
                 after = bend(after, again, turn)
-            after = tune_pattern(after, turn)
+            after = tune_pattern(after, turn, moved)
             now = Image.fromarray(keep_the_rest(before, tune(after, seen, turn, moved), seen, turn))
         return run.painting(now)
 

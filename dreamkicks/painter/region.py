@@ -137,11 +137,15 @@ def tune(picture: np.ndarray, seen: Measured, asked: Blueprint, strength: float)
     return to_rgb(lab)
 
 
-def tune_pattern(picture: np.ndarray, asked: Blueprint) -> np.ndarray:
-    """The picture (h, w, 3) uint8 with the contrast of its upper's details raised or lowered to the pattern asked for."""
-    if asked.pattern is None:
+def tune_pattern(picture: np.ndarray, asked: Blueprint, strength: float) -> np.ndarray:
+    """The picture (h, w, 3) uint8 with the contrast of its upper's details raised or lowered to the pattern asked for.
+
+    A `strength` below 1 goes that share of the way.
+    """
+    if asked.pattern is None or (shown := measure(picture)) is None:
         return picture
-    wanted = float(np.interp(asked.pattern, np.linspace(0, 1, len(BUSYNESS)), BUSYNESS))
+    there = float(np.interp(asked.pattern, np.linspace(0, 1, len(BUSYNESS)), BUSYNESS))
+    wanted = shown.busyness + strength * (there - shown.busyness)
     for _ in range(2):  # some of the first go is lost to black, white and the border
         seen = measure(picture)
         if seen is None or seen.busyness == 0:

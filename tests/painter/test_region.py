@@ -71,14 +71,17 @@ def test_details_get_the_contrast_asked_for_and_only_they(shoe: np.ndarray, seen
     assert before is not None
     shown = []
     for asked in (0.08, 0.5, 0.93):
-        tuned = tune_pattern(shoe, Blueprint(pattern=asked))
+        tuned = tune_pattern(shoe, Blueprint(pattern=asked), 1.0)
         after = measure(tuned)
         assert after is not None and (after.mask != before.mask).sum() < 0.01 * before.mask.sum()
         assert np.array_equal(tuned[seen.sole_line + 12 :], shoe[seen.sole_line + 12 :])
         assert math.dist(after.blueprint.upper or (), before.blueprint.upper or ()) < 4
         shown.append(after.busyness)
     assert shown[0] < 0.8 * before.busyness and shown[0] < shown[1] < shown[2] and shown[2] > 1.2 * before.busyness
-    assert np.array_equal(tune_pattern(shoe, Blueprint(upper=RED)), shoe)
+    assert np.array_equal(tune_pattern(shoe, Blueprint(upper=RED), 1.0), shoe)
+    half, none = (measure(tune_pattern(shoe, Blueprint(pattern=0.93), strength)) for strength in (0.5, 0.0))
+    assert half is not None and before.busyness * 1.05 < half.busyness < shown[2] * 0.95
+    assert none is not None and none.busyness == pytest.approx(before.busyness, rel=0.02)
 
 
 @pytest.mark.parametrize("asked", [Blueprint(height=0.6), Blueprint(upper=RED, pattern=0.9), Blueprint()])
