@@ -76,7 +76,7 @@ class Stock:
         draw = torch.Generator().manual_seed(seed)
         tokens, pooled = self.pipeline.encode(blueprint)
         self.pooled = pooled[-1:]
-        self.autoencoder.shown = self.pipeline.draft(blueprint, draw) if picture is None else None
+        self.autoencoder.shown = self.pipeline.draft(blueprint, draw)[0] if picture is None else None
         band = torch.zeros(1, 3, CROP[1] - CROP[0], 256) if picture is None else picture[:, :, CROP[0] : CROP[1]]
         done = self.stock(
             image=band / 2 + 0.5,

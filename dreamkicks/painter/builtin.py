@@ -54,6 +54,10 @@ class BuiltinPainter:
                 on_step=lambda guess: self._tell(run, guess),
             )
         )
+        # Toe, heel and accents are where the design has them, and not where they are measured.
+        colours = Blueprint(upper=run.reading.blueprint.upper, sole=run.reading.blueprint.sole)
+        if not colours.is_empty() and (seen := measure(np.asarray(painted))):
+            painted = Image.fromarray(tune(np.asarray(painted), seen, colours, 1.0))
         if size is not None and size != SIDE:
             painted = painted.resize((size, size), Image.Resampling.LANCZOS)
         return run.painting(painted)

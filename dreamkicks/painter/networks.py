@@ -1,4 +1,4 @@
-"""The two small networks beside the UNet: pictures to latents and back, and blueprints to tokens."""
+"""The small networks beside the UNet: pictures to latents and back, blueprints to tokens and to drafts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dreamkicks.painter.blueprint import BRANDS, COLOURED_PARTS, MEASURES, Blueprint
+from dreamkicks.painter.shape import LANDMARKS
 
 SLOTS = (*COLOURED_PARTS, *MEASURES, "brand")
 # Where the measures lie and how far they spread among the training pictures: (centre, half-width).
 _RANGES = {"height": (0.5, 0.15), "sole_height": (0.12, 0.07), "pattern": (0.5, 0.5)}
+
+LANDMARK_WEIGHT = 0.5
+"""With it the training pictures' landmarks vary as much, in all, as their looks."""
 
 
 class ResidualBlock(nn.Module):
@@ -107,59 +111,102 @@ class BlueprintEncoder(ModelMixin, ConfigMixin):
 
 
 class DraftPrior(ModelMixin, ConfigMixin):
-    """Blueprints to drafts: a sneaker's coarse looks as some hundred numbers, which the UNet then paints out.
+    """Blueprints to drafts: a sneaker's coarse looks as a few hundred numbers, which the UNet then paints out.
 
-    Side views on one ground line are so alike that the leading principal components of their latents tell which panel
-    lies where. A small network that makes only those learns the distribution of whole shoes quickly, and what is left
-    for the UNet is local. Dividing the work between a prior and a painter that is shown its outcome follows unCLIP
+    The numbers are the leading principal components of landmarks and looks on the mean shape together (`shape.py`), which tell
+    which panel lies where. A small network that makes only those learns the distribution of whole shoes quickly, and what is
+    left for the UNet is local. Dividing the work between a prior and a painter that is shown its outcome follows unCLIP
     (Ramesh et al. 2022, arXiv:2204.06125) and RCG (Li et al. 2023, arXiv:2312.03701); here the flow is a rectified one.
+
+    How the numbers hang together can't be learned from some thousand shoes: drafts were blends of several. So a design is
+    chosen first, one of `designs` groups of training shoes built alike whatever their colours, and the flow is told which
+    (cluster guidance, Hu et al. 2022, arXiv:2210.06462).
     """
 
     @register_to_config
     def __init__(
-        self, latents: Sequence[int] = (12, 12, 16), components: int = 128, width: int = 352, blocks: int = 3
+        self,
+        latents: Sequence[int] = (12, 8, 16),
+        components: int = 256,
+        width: int = 480,
+        blocks: int = 5,
+        designs: int = 128,
     ) -> None:
         super().__init__()
-        size = math.prod(latents)
+        size = LANDMARKS + math.prod(latents)
         self.mean = nn.Parameter(torch.zeros(size), requires_grad=False)
         self.basis = nn.Parameter(torch.zeros(components, size), requires_grad=False)
         self.scale = nn.Parameter(torch.ones(components), requires_grad=False)
         self.enter = nn.Linear(components, width)
         self.asked = nn.Sequential(nn.Linear(4 * len(SLOTS) + 32, width), nn.SiLU(), nn.Linear(width, width))
+        self.design = nn.Embedding(designs + 1, width)  # the last is no design
+        self.likely = nn.Sequential(nn.Linear(4 * len(SLOTS), 128), nn.SiLU(), nn.Linear(128, designs))
         self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(blocks)])
         self.told = nn.ModuleList([nn.Linear(width, width) for _ in range(blocks)])
         self.first = nn.ModuleList([nn.Linear(width, width) for _ in range(blocks)])
         self.second = nn.ModuleList([nn.Linear(width, width) for _ in range(blocks)])
         self.leave = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, components))
 
-    def forward(self, codes: Tensor, when: Tensor, values: Tensor, present: Tensor) -> Tensor:
-        """Velocity of noisy codes (n, components) at times (n,) in 0..1, given slot values (n, slots, 3) and presence (n, slots)."""
+    def forward(self, codes: Tensor, when: Tensor, values: Tensor, present: Tensor, design: Tensor) -> Tensor:
+        """Velocity of noisy codes (n, components) at times (n,) in 0..1.
+
+        Given are slot values (n, slots, 3), presence (n, slots) and designs (n,), of which the number `designs` is none.
+        """
         angle = when[:, None] * torch.pi / 2 * torch.arange(1, 17, device=when.device, dtype=when.dtype)
-        slots = torch.cat([values * present[..., None], present[..., None].to(values.dtype)], dim=-1)
-        asked = F.silu(self.asked(torch.cat([slots.flatten(1), angle.sin(), angle.cos()], dim=1)))
+        asked = self.asked(torch.cat([_flat(values, present), angle.sin(), angle.cos()], dim=1))
+        asked = F.silu(asked + self.design(design))
         x = self.enter(codes)
         for norm, told, first, second in zip(self.norms, self.told, self.first, self.second, strict=True):
             x = x + second(F.silu(first(norm(x)) + told(asked)))
         return self.leave(x)
 
-    def encode(self, latents: Tensor) -> Tensor:
-        """Latents (n, channels, h, w) to codes (n, components) of about unit size."""
-        return (latents.flatten(1) - self.mean) @ self.basis.T / self.scale
+    def odds(self, values: Tensor, present: Tensor) -> Tensor:
+        """Logits (n, designs) of the designs, given slot values (n, slots, 3) and presence (n, slots)."""
+        return self.likely(_flat(values, present))
 
-    def decode(self, codes: Tensor) -> Tensor:
-        """Codes (n, components) to latents (n, channels, h, w)."""
-        return (self.mean + (codes * self.scale) @ self.basis).view(len(codes), *self.config.latents)
+    def encode(self, shape: Tensor, look: Tensor) -> Tensor:
+        """Landmarks (n, LANDMARKS) and latents (n, channels, h, w) on the mean shape to codes (n, components) of about unit size."""
+        known = torch.cat([shape * LANDMARK_WEIGHT, look.flatten(1)], dim=1)
+        return (known - self.mean) @ self.basis.T / self.scale
 
-    def sample(self, noise: Tensor, values: Tensor, present: Tensor, guidance: float = 1.5, steps: int = 24) -> Tensor:
-        """Codes for one blueprint each, from noise (n, components), by Euler steps of the flow."""
-        codes = noise
+    def decode(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes (n, components) to landmarks (n, LANDMARKS) and latents (n, channels, h, w) on the mean shape."""
+        known = self.mean + (codes * self.scale) @ self.basis
+        return known[:, :LANDMARKS] / LANDMARK_WEIGHT, known[:, LANDMARKS:].view(len(codes), *self.config.latents)
+
+    @property
+    def mean_shape(self) -> Tensor:
+        """Landmarks (LANDMARKS,) of the mean shape."""
+        return self.mean[:LANDMARKS] / LANDMARK_WEIGHT
+
+    def sample(
+        self,
+        noisy: Tensor,
+        values: Tensor,
+        present: Tensor,
+        design: Tensor,
+        start: Tensor | float = 1.0,
+        guidance: float = 1.5,
+        steps: int = 24,
+    ) -> Tensor:
+        """Codes for one blueprint and design each, by Euler steps of the flow from noisy ones (n, components) at times `start`, () or (n,).
+
+        At time 1 they are noise.
+        """
+        codes = noisy
+        start = torch.as_tensor(start, device=codes.device, dtype=codes.dtype).expand(len(codes))
         # What is asked and nothing, in one pass: to read the weights takes most of its time.
         twice, told = values.repeat(2, 1, 1), torch.cat([present, torch.zeros_like(present)])
+        both = torch.cat([design, torch.full_like(design, self.config.designs)])
         for now, after in pairwise(torch.linspace(1, 0, steps + 1).tolist()):
-            when = torch.full((2 * len(codes),), now, device=codes.device, dtype=codes.dtype)
-            asked, free = self(codes.repeat(2, 1), when, twice, told).chunk(2)
-            codes = codes + (after - now) * (free + guidance * (asked - free))
+            asked, free = self(codes.repeat(2, 1), now * start.repeat(2), twice, told, both).chunk(2)
+            codes = codes + (after - now) * start[:, None] * (free + guidance * (asked - free))
         return codes
+
+
+def _flat(values: Tensor, present: Tensor) -> Tensor:
+    """Slot values (n, slots, 3) and presence (n, slots) as rows (n, 4 * slots)."""
+    return torch.cat([values * present[..., None], present[..., None].to(values.dtype)], dim=-1).flatten(1)
 
 
 def encode_slots(blueprints: Sequence[Blueprint]) -> tuple[Tensor, Tensor]:

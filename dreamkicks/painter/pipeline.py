@@ -6,17 +6,33 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import torch
 from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler, ModelMixin, UNet2DConditionModel
 from diffusers.utils import logging
 from torch import Tensor
+from torch.nn import functional as F
 
 from dreamkicks.painter.blueprint import Blueprint
+from dreamkicks.painter.measure import measure
 from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, DraftPrior, encode_slots
+from dreamkicks.painter.shape import silhouette, warp
 
 SIDE = 256
 CROP = (48, 240)
 """The rows of a 256 px picture that the network paints; the shoe never leaves them, the rest is paper."""
+
+STAND = 64
+"""The lowest rows of that band at half size, on which the mean shape stands with 3 rows to spare."""
+
+_LOOSE = 3.0
+"""By how many px of the picture a dream may reach beyond the outline of its draft: laces and loops, not smudges on the paper."""
+
+_DARING = 0.75
+"""Temperature of the choice of a design. At 1, some dreams in a hundred are like what seldom is photographed: pairs, reflections."""
+
+_TRIES = 8
+"""Drafts for a dream, of which the one nearest to what was asked for is painted."""
 
 
 class SneakerPipeline(DiffusionPipeline):
@@ -79,8 +95,9 @@ class SneakerPipeline(DiffusionPipeline):
         Returns: (1, 3, 256, 256) in -1..1.
         """
         tokens, pooled = self.encode(blueprint)
+        outline = None
         if picture is None:
-            source = self.draft(blueprint, generator)
+            source, outline = self.draft(blueprint, generator)
             if on_step is not None:
                 on_step(source)
         else:
@@ -89,7 +106,7 @@ class SneakerPipeline(DiffusionPipeline):
         latents = (1 - strength) * source + strength * noise
         times = torch.linspace(strength, 0, steps + 1, device=self.device)
         latents = self.denoise(latents, source, tokens, pooled, times, guidance, on_step)
-        return self.decode(latents)
+        return self.decode(latents, outline)
 
     def encode(self, blueprint: Blueprint) -> tuple[Tensor, Tensor]:
         """Tokens and pooled vectors of nothing and of the blueprint, (2, slots, width) and (2, width)."""
@@ -100,12 +117,17 @@ class SneakerPipeline(DiffusionPipeline):
         """Drawn where the generator lives, so that a seed means the same picture on every device."""
         return torch.randn(shape, generator=generator, device=generator.device, dtype=torch.float32).to(self.device)
 
-    def draft(self, blueprint: Blueprint, generator: torch.Generator) -> Tensor:
-        """Latents (1, channels, 12, 16) of a coarse sneaker that the blueprint could mean."""
-        values, present = encode_slots([blueprint])
-        noise = self.noise((1, self.prior.config.components), generator).to(self.prior.dtype)
-        codes = self.prior.sample(noise, values.to(self.device, self.prior.dtype), present.to(self.device))
-        return self.prior.decode(codes).float()
+    def draft(self, blueprint: Blueprint, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Latents (1, channels, 12, 16) and landmarks (1, LANDMARKS) of a coarse sneaker that the blueprint could mean."""
+        values, present = encode_slots([blueprint] * _TRIES)
+        values, present = values.to(self.device, self.prior.dtype), present.to(self.device)
+        odds = (self.prior.odds(values, present).float() / _DARING).softmax(1).to(generator.device)
+        design = torch.multinomial(odds, 1, generator=generator)[:, 0].to(self.device)
+        noise = self.noise((_TRIES, self.prior.config.components), generator).to(self.prior.dtype)
+        codes = self.prior.sample(noise, values, present, design)
+        sources = sketch(self.prior, self.vae, codes).float()
+        best = nearest(self.vae.synthesis(sources.to(self.vae.dtype)), blueprint)
+        return sources[best : best + 1], self.prior.decode(codes[best : best + 1])[0].float()
 
     def look(self, picture: Tensor) -> Tensor:
         """Latents (1, channels, 12, 16) of a picture."""
@@ -134,9 +156,27 @@ class SneakerPipeline(DiffusionPipeline):
             latents = latents + (after - now) * velocity
         return latents
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """Latents to a square picture: the painted band between paper."""
+    def decode(self, latents: Tensor, outline: Tensor | None = None) -> Tensor:
+        """Latents to a square picture: the painted band between paper, which is paper outside an outline's landmarks (1, LANDMARKS)."""
         band = self.vae.decode(latents.to(self.vae.dtype)).float().clamp(-1, 1)
+        if outline is not None:  # landmarks are in px of half the size
+            rows, columns = band.shape[2:]
+            band = 1 + (band - 1) * silhouette(outline * 2, rows, columns, _LOOSE)
         picture = torch.ones(len(band), 3, SIDE, SIDE, device=band.device)
         picture[:, :, CROP[0] : CROP[1]] = band
         return picture
+
+
+def sketch(prior: DraftPrior, vae: BlockAutoencoder, codes: Tensor) -> Tensor:
+    """The drafts that the prior's codes (n, components) mean, as latents (n, channels, 12, 16)."""
+    shape, look = prior.decode(codes)
+    rows = (CROP[1] - CROP[0]) // 2
+    picture = F.pad(vae.synthesis(look), (0, 0, rows - STAND, 0), value=1.0)
+    return vae.analysis(warp(picture, prior.mean_shape.expand(len(shape), -1), shape, rows))
+
+
+def nearest(pictures: Tensor, asked: Blueprint) -> int:
+    """Which of some drafts (n, 3, h, w) in -1..1 shows most nearly what was asked for, as measured; the first of equals."""
+    sheets = ((pictures.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    seen = [measure(sheet) for sheet in sheets]
+    return int(np.argmin([asked.unlike(found.blueprint) if found else np.inf for found in seen]))

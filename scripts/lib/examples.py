@@ -12,15 +12,20 @@ from torch import Tensor
 from tqdm import tqdm
 
 from dreamkicks.painter.blueprint import Blueprint, Lab
-from dreamkicks.painter.measure import Measured, measure
+from dreamkicks.painter.measure import Measured, measure, oddness
 from dreamkicks.painter.networks import SLOTS, BlockAutoencoder, DraftPrior, encode_slots
-from dreamkicks.painter.pipeline import CROP
+from dreamkicks.painter.pipeline import CROP, STAND, sketch
 from dreamkicks.painter.region import stretch_collar, stretch_sole
+from dreamkicks.painter.shape import landmarks, warp
 from scripts.lib import pairs
+from scripts.lib.designs import group
 from scripts.lib.sideviews import SideViews
 
 HALF = slice(CROP[0] // 2, CROP[1] // 2)
 """The band's rows at half size, at which latents are made."""
+
+PLAIN = 1.2
+"""Oddness of outlines above which shoes were cut off, reflected or two (many of the 8 % of training pictures above, looked at by eye)."""
 
 
 @dataclass
@@ -29,6 +34,10 @@ class Pool:
 
     target: Tensor  # (n, latent channels, 12, 16) float16
     source: Tensor  # the same
+    shape: Tensor  # (n, LANDMARKS) float16 of the target, in px of the band at half size
+    look: Tensor  # (n, *prior's latents) float16: the target on the mean shape
+    design: Tensor  # (n,) which shoes it is built like
+    plain: Tensor  # (n,) bool: the whole shoe is in the picture, once and without a reflection
     values: Tensor  # (n, slots, 3)
     present: Tensor  # (n, slots) bool
     slot: Tensor  # (n,) index into SLOTS
@@ -69,10 +78,11 @@ def random_colour(seen: list[Measured], draw: random.Random) -> Lab:
 def spoil(
     picture: np.ndarray, seen: Measured, everyone: list[Measured], views: SideViews, draw: random.Random
 ) -> list[tuple[np.ndarray, np.ndarray, Blueprint, str, bool]]:
-    """Four examples of one photograph: (target, source, what the target shows, spoilt slot, target untouched)."""
+    """Some five examples of one photograph: (target, source, what the target shows, spoilt slot, target untouched).
+
+    The first one's target is untouched.
+    """
     shown = seen.blueprint
-    if shown.upper is None:
-        return []
     examples = []
     colour = random_colour(everyone, draw)
     repainted = pairs.recolour(picture, seen, "upper", colour)
@@ -114,57 +124,89 @@ def distance(one: Lab, other: Lab) -> float:
 
 
 @torch.no_grad()
-def build_pool(views: SideViews, vae: BlockAutoencoder, seed: int, work: Path) -> Pool:
-    """Measure and spoil every training picture once; only latents are kept."""
+def build_pool(views: SideViews, vae: BlockAutoencoder, designs: int, seed: int, work: Path) -> Pool:
+    """Measure and spoil every training picture once; only latents are kept. They are sorted into so many `designs`."""
     file = work / "pool.pt"
     if file.exists():
         return Pool(**torch.load(file, weights_only=True))
     draw = random.Random(seed)
     train = np.flatnonzero(~views.held)
-    seen = {i: found for i in tqdm(train, desc="measure") if (found := measure(np.asarray(views.pictures[i])))}
+    measured = {i: measure(np.asarray(views.pictures[i])) for i in tqdm(train, desc="measure")}
+    seen = {i: found for i, found in measured.items() if found and found.blueprint.upper}
     everyone = list(seen.values())
+    shapes = {i: shape_of(found) for i, found in seen.items()}
+    mean_shape = torch.stack(list(shapes.values())).mean(0)
     columns: dict[str, list] = {name: [] for name in Pool.__annotations__}
     for i, found in tqdm(seen.items(), desc="spoil"):
         brand = views.brands[i] if views.brands[i] in ("Adidas", "Jordan", "Nike") else None
         found = replace(found, blueprint=replace(found.blueprint, brand=brand))
         examples = spoil(np.asarray(views.pictures[i]), found, everyone, views, draw)
-        if not examples:
-            continue
         targets, sources, blueprints, slots, untouched = zip(*examples, strict=True)
-        columns["target"].append(vae.analysis(to_tensor(np.stack(targets))).half())
+        pictures, shape = to_tensor(np.stack(targets)), shapes[i].expand(len(targets), -1)
+        columns["target"].append(vae.analysis(pictures).half())
+        columns["shape"].append(shape.half())
+        columns["look"].append(on_mean_shape(mean_shape, vae, pictures, shape).half())
         columns["source"].append(vae.analysis(to_tensor(np.stack(sources))).half())
         values, present = encode_slots(blueprints)
         columns["values"].append(values)
         columns["present"].append(present)
+        plain = oddness(np.asarray(views.pictures[i])) < PLAIN
+        columns["plain"].append(torch.full((len(slots),), plain))
         columns["slot"].append(torch.tensor([SLOTS.index(slot) for slot in slots]))
         columns["photograph"].append(torch.tensor(untouched))
         columns["index"].append(torch.full((len(slots),), int(i)))
+    looks = torch.cat([look[:1] for look in columns["look"]]).float()
+    grey = torch.cat([vae.synthesis(part).mean(1) for part in looks.split(512)])
+    groups = group(grey.numpy(), torch.stack(list(shapes.values())).numpy(), designs)
+    columns["design"] = [torch.full((len(c),), int(g)) for c, g in zip(columns["slot"], groups, strict=True)]
     pool = Pool(**{name: torch.cat(parts) for name, parts in columns.items()})
     torch.save(asdict(pool), file)
     return pool
 
 
-def drafts(prior: DraftPrior, latents: Tensor) -> Tensor:
-    """What the prior could have made of these: their leading components, more or fewer of them, a little off."""
-    codes = prior.encode(latents)
-    codes = codes + torch.rand(len(codes), 1) * 0.3 * codes.std(0) * torch.randn_like(codes)
-    count = codes.shape[1] * 5 ** -torch.rand(len(codes), 1)  # 26 to 128 of 128
-    return prior.decode(codes * (torch.arange(codes.shape[1]) < count))
+@torch.no_grad()
+def drafts(prior: DraftPrior, vae: BlockAutoencoder, pool: Pool, pick: Tensor, told: Tensor) -> Tensor:
+    """What the prior could have made of some targets: noise laid over their codes, and taken away again by the prior.
+
+    So the painter learns to put right what the prior gets wrong, while the target is still known.
+    """
+    place = prior.device
+    codes = prior.encode(pool.shape[pick].to(place, torch.float32), pool.look[pick].to(place, torch.float32))
+    start = 0.9 * torch.rand(len(pick), device=place)
+    asked = (t.to(place) for t in (pool.values[pick], told, pool.design[pick]))
+    noisy = codes + start[:, None] * (torch.randn_like(codes) - codes)
+    return sketch(prior, vae, prior.sample(noisy, *asked, start, steps=8)).cpu()
 
 
-def batch_of(pool: Pool, prior: DraftPrior, pick: Tensor, edit: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def on_mean_shape(mean_shape: Tensor, vae: BlockAutoencoder, pictures: Tensor, shape: Tensor) -> Tensor:
+    """Latents (n, channels, 8, 16) of pictures (n, 3, 96, 128) with landmarks (n, LANDMARKS), bent to `mean_shape` (LANDMARKS,)."""
+    bent = warp(pictures, shape, mean_shape.expand(len(shape), -1), pictures.shape[2])
+    return vae.analysis(bent[:, :, -STAND:])
+
+
+def shape_of(seen: Measured) -> Tensor:
+    """Landmarks (LANDMARKS,) of a picture 128 px high, in the band's rows."""
+    shape = torch.from_numpy(landmarks(seen))
+    shape[2:] -= HALF.start
+    return shape
+
+
+def batch_of(
+    pool: Pool, prior: DraftPrior, vae: BlockAutoencoder, pick: Tensor, edit: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Of the examples `pick` (n,): targets, sources, slot values and which slots are told.
 
     The source of those to `edit` (n,) bool is the spoilt picture, of the others a draft of the target.
     """
     target, values, shown = pool.target[pick].float(), pool.values[pick], pool.present[pick]
     size = len(pick)
-    source = pool.source[pick].float()
-    source = torch.where(edit[:, None, None, None], source + 0.03 * torch.randn_like(source), drafts(prior, target))
     # Imagining: any subset of what is shown may be told. Editing: the spoilt slot, seldom more.
     told = torch.rand(shown.shape) < torch.rand(size, 1) * 0.9 + 0.1
     few = torch.rand(shown.shape) < 0.25 * (torch.rand(size, 1) < 0.3)
     told = torch.where(edit[:, None], few, told)
     told[torch.arange(size), pool.slot[pick]] |= edit
     told &= (torch.rand(size, 1) > 0.1) & shown
+    source = pool.source[pick].float()
+    source = source + 0.03 * torch.randn_like(source)
+    source[~edit] = drafts(prior, vae, pool, pick[~edit], told[~edit])
     return target, source, values, told

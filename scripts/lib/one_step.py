@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, DraftPrior
+from dreamkicks.painter.pipeline import sketch
 from scripts.lib.clock import Checkpoint, clock
 from scripts.lib.critic import Critic, Eyes, doubt, look_closer, persuasion, unlikeness
 from scripts.lib.examples import Pool, batch_of, descend, to_band
@@ -44,6 +45,7 @@ def train_one_step(
             BlueprintEncoder.from_pretrained(folder / "reader"),
         )
     eyes, critic = Eyes().to(device, memory_format=torch.channels_last), Critic().to(device)
+    prior.to(device)
     for part in (vae, unet, reader):
         part.to(device, memory_format=torch.channels_last).train()
     painting = [*unet.parameters(), *reader.parameters()]
@@ -73,11 +75,12 @@ def train_one_step(
             group["lr"] = rate * min(1, (step + 1) / 100) * min(1, 3 * (1 - done) + 0.02)
         pick = torch.randint(len(pool.slot), (count,))
         edit = (torch.rand(count) < config["edit_share"]) & (torch.arange(count) < again)
-        target, source, values, told = batch_of(pool, prior, pick, edit)
-        with torch.no_grad():
-            noise = torch.randn(dreams, prior.config.components)
-            source[again:] = prior.decode(prior.sample(noise, values[again:], told[again:]))
+        target, source, values, told = batch_of(pool, prior, vae, pick, edit)
         target, source, values, told = (t.to(device) for t in (target, source, values, told))
+        with torch.no_grad():
+            noise = torch.randn(dreams, prior.config.components, device=device)
+            design = torch.multinomial(prior.odds(values[again:], told[again:]).softmax(1), 1)[:, 0]
+            source[again:] = sketch(prior, vae, prior.sample(noise, values[again:], told[again:], design))
         # A third of the edits starts from a half noisy picture, as those do which only smooth what was bent.
         partly = edit & (torch.rand(count) < 1 / 3)
         when = torch.where(partly, torch.rand(count) * 0.7 + 0.2, 1.0).to(device)

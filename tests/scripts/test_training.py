@@ -32,6 +32,7 @@ latent_noise = 0.05
 components = 8
 width = 16
 blocks = 1
+designs = 4
 minutes = 0.02
 batch = 8
 learning_rate = 1e-3
