@@ -7,6 +7,7 @@ import math
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
@@ -49,6 +50,15 @@ def test_the_sole_and_the_silhouette_too(painter: Painter) -> None:
         shown = [seen(painter.imagine(f"a red {asked} with a black sole", seed)).blueprint for seed in SEEDS]
         assert sum(silhouette_name(one.height or 0) == asked for one in shown) >= 3
         assert sum(one.sole is not None and one.sole[0] < 35 for one in shown) >= 3
+
+
+def test_seeds_differ_in_outline_and_the_paper_stays_clean(painter: Painter) -> None:
+    dreams = [painter.imagine("a sneaker", seed) for seed in range(8)]
+    heights = [seen(dream).blueprint.height or 0 for dream in dreams]
+    assert max(heights) - min(heights) > 0.1
+    for dream in dreams:
+        around = cv2.dilate(seen(dream).mask.astype(np.uint8), np.ones((25, 25), np.uint8)) == 0
+        assert (np.asarray(dream.picture)[around] == 255).mean() > 0.99
 
 
 def test_an_edit_of_a_colour_leaves_the_rest(painter: Painter) -> None:
