@@ -102,11 +102,10 @@ def test_each_step_is_told_with_a_preview(studio: Studio) -> None:
     assert {step.total for step in told} == {dream.steps}
     assert all(step.preview is not None and max(step.preview.size) <= 128 for step in told)
     final = studio.session.picture(dream)
-    away = []
-    for step in (told[0], told[-1]):
+    for step in (told[0], told[-1]):  # the draft and what is decoded after it: either is much nearer than paper
         assert step.preview is not None
-        away.append(np.abs(np.asarray(step.preview, np.float32) - np.asarray(final.resize(step.preview.size))).mean())
-    assert away[1] < away[0]
+        shown = np.asarray(final.resize(step.preview.size), np.float32)
+        assert np.abs(np.asarray(step.preview) - shown).mean() < 0.4 * np.abs(255 - shown).mean()
 
 
 @needs_painter
