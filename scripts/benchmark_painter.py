@@ -116,9 +116,8 @@ def main() -> None:
     again = torch.ones(1, 3, 256, 256)
     again[:, :, CROP[0] : CROP[1]] = stock(dream, 0)
     ours = stock.pipeline(dream, torch.Generator().manual_seed(0))
-    apart = 127.5 * float(
-        (again - ours)[ours < 1].abs().mean()
-    )  # beside the shoe ours has paper, the stock pipeline smudges
+    # Beside the shoe ours has paper, the stock pipeline smudges.
+    apart = 127.5 * float((again - ours)[ours < 1].abs().mean())
     if apart > 2:  # not nothing: the stock schedule's noise begins at 0.999, ours at 1
         raise SystemExit(f"the two pipelines paint different pictures, {apart:.1f} of 255 apart on average")
 

@@ -165,7 +165,8 @@ def train_denoiser(
     unet, reader = make_unet(config, pool.target.shape[1]), BlueprintEncoder(width=config["token_width"])
     unet.to(DEVICE, memory_format=torch.channels_last).train()
     reader.to(DEVICE).train()
-    prior.to(DEVICE), vae.to(DEVICE)
+    prior.to(DEVICE)
+    vae.to(DEVICE)
     parameters = [*unet.parameters(), *reader.parameters()]
     print(f"denoiser: {sum(p.numel() for p in parameters) / 1e6:.1f} M parameters, {len(pool.slot)} examples")
     optimiser = torch.optim.AdamW(parameters, lr=config["learning_rate"], betas=(0.9, 0.99), weight_decay=0.01)

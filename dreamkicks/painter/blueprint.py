@@ -43,7 +43,7 @@ class Blueprint:
     def unlike(self, shown: Blueprint) -> float:
         """How far what is shown is from what this asks for, 0 when it is all there. What is asked for and not there counts 3.
 
-        1 is a difference that is seen: 20 of CIE76 with less weight on lightness, which shading moves, 0.05 of a height.
+        1 is a difference that one sees: 20 of CIE76, with less weight on lightness, which shading moves; or 0.05 of a height.
         """
         far = 0.0
         for part in (*COLOURED_PARTS, *MEASURES):
@@ -56,7 +56,7 @@ class Blueprint:
                 lightness, a, b = (one - other for one, other in zip(wanted, found, strict=True))
                 far += math.hypot(0.6 * lightness, a, b) / 20
             else:
-                far += abs(wanted - found) / _SEEN[part]
+                far += abs(wanted - found) / _NOTICED[part]
         return far
 
     def over(self, base: Blueprint) -> Blueprint:
@@ -65,7 +65,8 @@ class Blueprint:
         return replace(base, **mine)
 
 
-_SEEN = {"height": 0.05, "sole_height": 0.03, "pattern": 0.3}
 COLOURED_PARTS = ("upper", "sole", "accent", "toe", "heel")
 MEASURES = ("height", "sole_height", "pattern")
 BRANDS = ("Adidas", "Jordan", "Nike")
+_NOTICED = {"height": 0.05, "sole_height": 0.03, "pattern": 0.3}
+"""Differences of the measures that one sees, as 20 of CIE76 is of a colour."""

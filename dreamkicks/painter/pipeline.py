@@ -29,7 +29,7 @@ _LOOSE = 3.0
 """By how many px of the picture a dream may reach beyond the outline of its draft: laces and loops, not smudges on the paper."""
 
 _DARING = 0.75
-"""Temperature of the choice of a design. At 1, some dreams in a hundred are like what seldom is photographed: pairs, reflections."""
+"""Temperature of the choice of a design. At 1, a dream now and then is like what seldom is photographed: a pair, a reflection."""
 
 _TRIES = 8
 """Drafts for a dream, of which the one nearest to what was asked for is painted."""
