@@ -2,8 +2,9 @@
 
     python -m scripts.evaluate_painter DATA [--count 500] [--edits 200] [--sheet FILE.png]
 
-Prints Markdown tables: realism, faithfulness, edits (done, outline kept, what was not named kept), paraphrases, several edits
-in a row, novelty and variety; the sheet shows the first 64 dreams. What a picture shows is measured from its pixels.
+Prints Markdown tables: realism, faithfulness, edits of dreams and of photographs (done, outline kept, what was not named kept),
+paraphrases, several edits in a row, novelty and variety; the sheet shows the first 64 dreams. What a picture shows is measured
+from its pixels.
 """
 
 from __future__ import annotations
@@ -124,8 +125,8 @@ def shrunk(picture: Image.Image, size: int) -> Image.Image:
     return picture.resize((size, size), Image.Resampling.LANCZOS).resize(picture.size, Image.Resampling.LANCZOS)
 
 
-def realism(painter: BuiltinPainter, data: Path, work: Path, count: int) -> list[Image.Image]:
-    """Prints realism, novelty and variety; returns the dreams."""
+def realism(painter: BuiltinPainter, data: Path, work: Path, count: int) -> tuple[list[Image.Image], list[Image.Image]]:
+    """Prints realism, novelty and variety; returns the dreams and the held-out photographs."""
     views, judge = load_side_views(data, work, SIDE), Lite0()
     draw = np.random.default_rng(0)
     held = draw.permutation(np.flatnonzero(views.held))[:count]
@@ -161,7 +162,7 @@ def realism(painter: BuiltinPainter, data: Path, work: Path, count: int) -> list
         f"\nvariety: distance to the nearest of 32 dreams of one prompt {spread[0]:.4f}, of 32 photographs {spread[1]:.4f}; "
         f"recall of the held-out photographs {recall(real, dreamt):.3f} (training photographs: {recall(real, known[: len(held)]):.3f})"
     )
-    return dreams
+    return dreams, photographs["held"]
 
 
 def faithfulness(painter: BuiltinPainter, seeds: int) -> None:
@@ -196,10 +197,10 @@ def elsewhere(kind: str, before: Image.Image, after: Image.Image, shown: Measure
     return float(far[inside].mean()) if inside.any() else 0.0
 
 
-def editing(painter: BuiltinPainter, dreams: Sequence[Image.Image], count: int) -> None:
+def editing(painter: BuiltinPainter, name: str, pictures: Sequence[Image.Image], count: int) -> None:
     done, kept, strayed = defaultdict(list), defaultdict(list), defaultdict(list)
     for place, edit in enumerate(tqdm(edits(random.Random(1), count), desc="edit")):
-        before = dreams[place % len(dreams)]
+        before = pictures[place % len(pictures)]
         shown = seen(before)
         if shown is None:
             continue
@@ -209,7 +210,7 @@ def editing(painter: BuiltinPainter, dreams: Sequence[Image.Image], count: int) 
         if found and "colour" in edit.kind:
             kept[edit.kind].append(overlap(shown, found))
             strayed[edit.kind].append(elsewhere(edit.kind, before, after, shown))
-    print("\n| edits | done | of | outline kept (IoU) | elsewhere (mean ΔE) |\n|---|---|---|---|---|")
+    print(f"\n| edits of {name} | done | of | outline kept (IoU) | elsewhere (mean ΔE) |\n|---|---|---|---|---|")
     for kind, answers in done.items():
         more = f"{np.mean(kept[kind]):.3f} | {np.mean(strayed[kind]):.1f}" if kept[kind] else "- | -"
         print(f"| {kind} | {np.mean(answers):.1%} | {len(answers)} | {more} |")
@@ -247,10 +248,10 @@ def paraphrases(painter: BuiltinPainter, dreams: Sequence[Image.Image]) -> None:
     print(f"\nparaphrases: {np.mean(same):.0%} of {len(same)} instructions said five ways give one picture")
 
 
-def chains(painter: BuiltinPainter, dreams: Sequence[Image.Image]) -> None:
+def chains(painter: BuiltinPainter, name: str, pictures: Sequence[Image.Image]) -> None:
     words = ("make it red", "gum sole", "make it blue", "white sole", "yellow toe", "make it green")
     sharp, paper = defaultdict(list), []
-    for picture in dreams:
+    for picture in pictures:
         for step, instruction in enumerate(words):
             sharp[step].append(sharpness(picture))
             picture = painter.edit(picture, instruction, step).picture
@@ -258,7 +259,7 @@ def chains(painter: BuiltinPainter, dreams: Sequence[Image.Image]) -> None:
         paper.append(np.asarray(picture)[:, :4].mean())
     change = np.median(sharp[len(words)]) / np.median(sharp[0])
     print(
-        f"\nsix edits in a row: sharpness {change:.2f} of what it was (median of {len(dreams)}), paper {np.mean(paper):.1f} of 255"
+        f"\nsix edits in a row of {len(pictures)} {name}: sharpness {change:.2f} of what it was (median), paper {np.mean(paper):.1f} of 255"
     )
 
 
@@ -279,14 +280,15 @@ def main() -> None:
     arguments = parser.parse_args()
     painter = open_painter()
     assert isinstance(painter, BuiltinPainter)
-    dreams = realism(painter, arguments.data, arguments.work, arguments.count)
+    dreams, photographs = realism(painter, arguments.data, arguments.work, arguments.count)
     if arguments.sheet:
         sheet([dreams[row : row + 8] for row in range(0, min(64, len(dreams) // 8 * 8), 8)]).save(arguments.sheet)
     faithfulness(painter, math.ceil(arguments.count / 50))
-    editing(painter, dreams, arguments.edits)
+    for name, pictures in (("dreams", dreams), ("photographs", photographs)):
+        editing(painter, name, pictures, arguments.edits)
+        chains(painter, name, pictures[:12])
     curve(painter, dreams, min(24, arguments.edits))
     paraphrases(painter, dreams)
-    chains(painter, dreams[:12])
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""Train the built-in painter: autoencoder, prior of drafts, one denoiser that paints drafts out and edits pictures, and that
-once more to do it in one step.
+"""Train the built-in painter: autoencoder, prior of drafts, and one network that paints drafts out and edits pictures, first
+judged by its latents and then by its pictures.
 
     python -m scripts.train_painter DATA [--config scripts/configs/painter.toml] [--work .train/painter] [--out weights/painter]
 
@@ -26,7 +26,7 @@ from dreamkicks.painter.networks import LANDMARK_WEIGHT, BlockAutoencoder, Bluep
 from dreamkicks.painter.pipeline import SIDE, SneakerPipeline
 from scripts.lib.clock import Checkpoint, clock
 from scripts.lib.examples import Pool, batch_of, build_pool, descend, to_band, to_tensor
-from scripts.lib.one_step import train_one_step
+from scripts.lib.one_step import paint, times, train_one_step
 from scripts.lib.sideviews import SideViews, load_side_views
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -159,7 +159,7 @@ def make_unet(config: dict, latent_channels: int) -> UNet2DConditionModel:
 def train_denoiser(
     pool: Pool, prior: DraftPrior, vae: BlockAutoencoder, config: dict, work: Path
 ) -> tuple[UNet2DConditionModel, BlueprintEncoder]:
-    """Flow matching (Lipman et al. 2022, arXiv:2210.02747) with logit-normal times (Esser et al. 2024, arXiv:2403.03206)."""
+    """In one step from noise, as near to the targets' latents as can be: what `train_one_step` begins with."""
     if (work / "unet").exists():
         return UNet2DConditionModel.from_pretrained(work / "unet"), BlueprintEncoder.from_pretrained(work / "reader")
     unet, reader = make_unet(config, pool.target.shape[1]), BlueprintEncoder(width=config["token_width"])
@@ -185,16 +185,7 @@ def train_denoiser(
         pick = torch.randint(len(pool.slot), (config["batch"],))
         edit = torch.rand(len(pick)) < config["edit_share"]
         target, source, values, told = (t.to(DEVICE) for t in batch_of(pool, prior, vae, pick, edit))
-        noise = torch.randn_like(target)
-        when = torch.sigmoid(torch.randn(len(target), device=DEVICE))
-        blend = when[:, None, None, None]
-        noisy = torch.cat([(1 - blend) * target + blend * noise, source], dim=1)
-        with torch.autocast(DEVICE.type, torch.bfloat16):
-            tokens, pooled = reader(values, told)
-            guess = unet(
-                noisy.contiguous(memory_format=torch.channels_last), when * 1000, tokens, class_labels=pooled
-            ).sample
-        loss = F.mse_loss(guess.float(), noise - target)
+        loss = F.mse_loss(paint(unet, reader, target, source, values, told, times(edit).to(DEVICE)), target)
         descend(loss, optimiser)
         ema.step(parameters)
         losses.append(loss.item())

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
+from torch.nn import functional as F
 
 from dreamkicks import device as devices
 from dreamkicks.errors import Cancelled
@@ -17,14 +18,12 @@ from dreamkicks.files import verify_checksums
 from dreamkicks.painter import vocabulary
 from dreamkicks.painter.blueprint import Blueprint
 from dreamkicks.painter.framing import frame
-from dreamkicks.painter.measure import faces_left, is_side_view, measure
+from dreamkicks.painter.measure import Measured, faces_left, is_side_view, measure
 from dreamkicks.painter.painter import OnStep, Painting, Step
 from dreamkicks.painter.pipeline import CROP, SIDE, SneakerPipeline
 from dreamkicks.painter.presets import Preset
-from dreamkicks.painter.region import bend, keep_the_rest, one_by_one, to_tell, tune, tune_pattern
+from dreamkicks.painter.region import is_shape, keep_the_rest, one_by_one, to_tell, tune, tune_pattern
 
-_SMOOTHING = 0.4
-"""Strength of an edit that bending the picture has done already: enough to paint over the stretch marks."""
 _NOTHING = (
     "Nothing was asked for that the built-in painter can change. The picture is as it was; name a part and a colour."
 )
@@ -87,20 +86,24 @@ class BuiltinPainter:
         if seen is None:
             return run.painting(self._repaint(run, asked, np.asarray(now), 1.0 if strength is None else strength))
         turns = one_by_one(asked)
-        run.total = len(turns) * self.preset.steps
+        moved = 1.0 if strength is None else strength
+        run.total = sum(1 if is_shape(turn) else self.preset.steps for turn in turns)
         for turn in turns:
             before = np.asarray(now)
             seen = measure(before) or seen
-            told = to_tell(turn)
-            moved = strength if strength is not None else _SMOOTHING if told.is_empty() else 1.0
-            after = np.asarray(self._repaint(run, told, bend(before, seen, turn), moved))
-            # What painting over took back of a shape is bent once more, where the sole can be told from the upper.
-            again = measure(after) if told.is_empty() and strength is None else None
-            if again and (turn.sole_height is None or again.blueprint.sole_height is not None):
-                after = bend(after, again, turn)
+            if is_shape(turn):
+                now = self._bend(run, turn, before, seen, moved)
+                continue
+            after = np.asarray(self._repaint(run, to_tell(turn), before, moved))
             after = tune_pattern(after, turn, moved)
             now = Image.fromarray(keep_the_rest(before, tune(after, seen, turn, moved), seen, turn))
         return run.painting(now)
+
+    def _bend(self, run: _Run, asked: Blueprint, picture: np.ndarray, seen: Measured, strength: float) -> Image.Image:
+        # Not painted over: what is bent stays as sharp as it was.
+        bent = self._pipeline.bend(to_tensor(picture), seen, asked, strength)
+        run.tell(F.avg_pool2d(bent, 2)[:, :, CROP[0] // 2 : CROP[1] // 2])
+        return to_picture(bent)
 
     def _repaint(self, run: _Run, told: Blueprint, picture: np.ndarray, strength: float) -> Image.Image:
         pixels = self._pipeline(

@@ -203,10 +203,27 @@ class DraftPrior(ModelMixin, ConfigMixin):
             codes = codes + (after - now) * start[:, None] * (free + guidance * (asked - free))
         return codes
 
+    def noise_of(self, codes: Tensor, values: Tensor, present: Tensor, steps: int = 24) -> Tensor:
+        """The noise (n, components) that becomes these codes: the flow of no design in particular, followed backwards."""
+        design = torch.full((len(codes),), self.config.designs, device=codes.device)
+        for now, after in pairwise(torch.linspace(0, 1, steps + 1).tolist()):
+            when = torch.full((len(codes),), now, device=codes.device, dtype=codes.dtype)
+            codes = codes + (after - now) * self(codes, when, values, present, design)
+        return codes
+
 
 def _flat(values: Tensor, present: Tensor) -> Tensor:
     """Slot values (n, slots, 3) and presence (n, slots) as rows (n, 4 * slots)."""
     return torch.cat([values * present[..., None], present[..., None].to(values.dtype)], dim=-1).flatten(1)
+
+
+def ask_height(values: Tensor, present: Tensor, height: Tensor) -> tuple[Tensor, Tensor]:
+    """Slots, as `encode_slots` gives them, that ask for other heights (n,) and else for the same."""
+    values, present = values.clone(), present.clone()
+    centre, spread = _RANGES["height"]
+    values[:, SLOTS.index("height"), 0] = (height - centre) / spread
+    present[:, SLOTS.index("height")] = True
+    return values, present
 
 
 def encode_slots(blueprints: Sequence[Blueprint]) -> tuple[Tensor, Tensor]:

@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dreamkicks.painter.blueprint import Blueprint
-from dreamkicks.painter.measure import measure
-from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, DraftPrior, encode_slots
-from dreamkicks.painter.shape import silhouette, warp
+from dreamkicks.painter.measure import Measured, measure
+from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, DraftPrior, ask_height, encode_slots
+from dreamkicks.painter.shape import UPPER, landmarks, silhouette, warp, with_height, with_sole
 
 SIDE = 256
 CROP = (48, 240)
@@ -106,7 +106,11 @@ class SneakerPipeline(DiffusionPipeline):
         latents = (1 - strength) * source + strength * noise
         times = torch.linspace(strength, 0, steps + 1, device=self.device)
         latents = self.denoise(latents, source, tokens, pooled, times, guidance, on_step)
-        return self.decode(latents, outline)
+        painted = self.decode(latents, outline)
+        if picture is None:
+            return painted
+        # Seams and letters are finer than latents are: the light and dark that the autoencoder loses is given back.
+        return (painted + (picture.to(self.device) - self.decode(source)).mean(1, keepdim=True)).clamp(-1, 1)
 
     def encode(self, blueprint: Blueprint) -> tuple[Tensor, Tensor]:
         """Tokens and pooled vectors of nothing and of the blueprint, (2, slots, width) and (2, width)."""
@@ -128,6 +132,27 @@ class SneakerPipeline(DiffusionPipeline):
         sources = sketch(self.prior, self.vae, codes).float()
         best = nearest(self.vae.synthesis(sources.to(self.vae.dtype)), blueprint)
         return sources[best : best + 1], self.prior.decode(codes[best : best + 1])[0].float()
+
+    @torch.inference_mode()
+    def bend(self, picture: Tensor, seen: Measured, asked: Blueprint, strength: float = 1.0) -> Tensor:
+        """A picture (1, 3, 256, 256) in -1..1 with its sole, or else its collar, brought to the height that is asked for.
+
+        A `strength` below 1 goes that share of the way.
+        """
+        shape = torch.from_numpy(landmarks(seen))[None].to(self.device)
+        if asked.sole_height is not None:
+            target = with_sole(shape, torch.tensor([asked.sole_height], device=self.device))
+        else:
+            assert asked.height is not None
+            half = shape / 2
+            half[:, 2:] -= CROP[0] // 2
+            small = F.interpolate(picture.to(self.device), scale_factor=0.5, mode="bicubic", antialias=True)
+            look = on_mean_shape(self.vae, self.prior.mean_shape, small[:, :, CROP[0] // 2 : CROP[1] // 2], half)
+            values, present = (slots.to(self.device) for slots in encode_slots([seen.blueprint]))
+            codes = self.prior.encode(half, look)
+            wanted = torch.tensor([asked.height], device=self.device)
+            target = at_height(self.prior, codes, shape, values, present, wanted)
+        return warp(picture.to(self.device), shape, torch.lerp(shape, target, strength), SIDE)
 
     def look(self, picture: Tensor) -> Tensor:
         """Latents (1, channels, 12, 16) of a picture."""
@@ -173,6 +198,34 @@ def sketch(prior: DraftPrior, vae: BlockAutoencoder, codes: Tensor) -> Tensor:
     rows = (CROP[1] - CROP[0]) // 2
     picture = F.pad(vae.synthesis(look), (0, 0, rows - STAND, 0), value=1.0)
     return vae.analysis(warp(picture, prior.mean_shape.expand(len(shape), -1), shape, rows))
+
+
+def on_mean_shape(vae: BlockAutoencoder, mean_shape: Tensor, pictures: Tensor, shape: Tensor) -> Tensor:
+    """Latents (n, channels, 8, 16) of pictures (n, 3, 96, 128) with landmarks (n, LANDMARKS), bent to `mean_shape` (LANDMARKS,)."""
+    bent = warp(pictures, shape, mean_shape.expand(len(shape), -1), pictures.shape[2])
+    return vae.analysis(bent[:, :, -STAND:])
+
+
+def at_height(
+    prior: DraftPrior, codes: Tensor, shape: Tensor, values: Tensor, present: Tensor, height: Tensor
+) -> Tensor:
+    """The landmarks that shoes would have if they were of other heights.
+
+    As null-text inversion does for pictures (Mokady et al. 2022, arXiv:2211.09794): the noise is found that the prior makes these
+    shoes of, and from the same noise and what they show but for the height it makes others. How the upper's edge moves between
+    what comes of the two is taken over. A stretch by a factor would lift a heel tab higher than the collar.
+
+    Args:
+        codes: (n, components) of the shoes.
+        shape: their landmarks (n, LANDMARKS).
+        values, present: what they show, (n, slots, 3) and (n, slots).
+        height: the heights (n,) that are wanted, over the shoe's width.
+    """
+    noise = prior.noise_of(codes, values, present)
+    design = torch.full((len(codes),), prior.config.designs, device=codes.device)
+    asked = (values, present), ask_height(values, present, height)
+    was, now = (prior.decode(prior.sample(noise, *slots, design))[0] for slots in asked)
+    return with_height(shape, was[:, UPPER] - now[:, UPPER], height)
 
 
 def nearest(pictures: Tensor, asked: Blueprint) -> int:

@@ -1,4 +1,4 @@
-"""Where an edit may act: a shape is bent before it is painted over, and what a colour does not name stays as it was.
+"""Where an edit may act: what a colour does not name stays as it was.
 
 The painter repaints the whole picture, and every repainting drifts a little. As DiffEdit (Couairon et al. 2022, arXiv:2210.11427)
 does with a mask, the pixels that were not asked for come from the picture before; here the measured parts are the mask.
@@ -34,22 +34,6 @@ _GAP = 0.11
 """Half the width of the gaps that are closed, of the picture's width: the opening for the foot is about twice as wide."""
 
 
-def bend(picture: np.ndarray, seen: Measured, asked: Blueprint) -> np.ndarray:
-    """The picture (h, w, 3) uint8 with its collar or sole stretched to the height that is asked for."""
-    width = seen.box[2] - seen.box[0]
-    if asked.sole_height is not None:
-        sole = (seen.box[3] - seen.sole_line) / width
-        return stretch_sole(picture, seen, float(np.clip(asked.sole_height / sole, 0.4, 2.5)))
-    if asked.height is not None:
-        above = asked.height * width - (seen.box[3] - seen.sole_line)
-        share = _collar_share(seen, picture.shape[1])
-        bent = (share > 0.2) & seen.mask.any(0)
-        tall = np.maximum(1, seen.sole_line - seen.mask.argmax(0)[bent])
-        # Of the columns that are stretched, the first to reach the height that is asked for sets the factor.
-        return stretch_collar(picture, seen, float(np.clip(1 + ((above / tall - 1) / share[bent]).min(), 0.4, 2.2)))
-    return picture
-
-
 def one_by_one(asked: Blueprint) -> list[Blueprint]:
     """An edit as edits that each ask for one thing: shapes first, then a colour at a time, an accent last.
 
@@ -69,40 +53,19 @@ def one_by_one(asked: Blueprint) -> list[Blueprint]:
 
 
 def to_tell(asked: Blueprint) -> Blueprint:
-    """What the painter is told of an edit: not what bending does better, and an accent as what fills the place it gets."""
-    if asked.accent is not None and asked.upper is None:
-        asked = replace(asked, upper=asked.accent)
-    return replace(asked, height=None, sole_height=None)
+    """What the painter is told of an edit: an accent as what fills the place it gets."""
+    return asked if asked.accent is None or asked.upper is not None else replace(asked, upper=asked.accent)
 
 
-def stretch_collar(picture: np.ndarray, seen: Measured, factor: float) -> np.ndarray:
-    """The upper made taller or lower by `factor`, fully at the heel and not at all at the toe."""
-    rows = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]][0].astype(np.float32)
-    strength = 1 + (factor - 1) * _collar_share(seen, picture.shape[1])
-    base = np.float32(seen.sole_line)
-    return _take_rows(picture, np.where(rows < base, base - (base - rows) / strength, rows))
-
-
-def _collar_share(seen: Measured, columns: int) -> np.ndarray:
-    """How much of a stretch each column takes: all of it at the heel, nothing at the toe and beside the shoe."""
-    left, _, right, _ = seen.box
-    away = (np.arange(columns, dtype=np.float32) - left) / (right - left)
-    return np.where((away >= 0) & (away < 1), np.clip(1.5 - 1.8 * away, 0, 1), 0)
-
-
-def stretch_sole(picture: np.ndarray, seen: Measured, factor: float) -> np.ndarray:
-    """The sole made higher or lower by `factor`; the upper moves with it."""
-    bottom = seen.box[3]
-    rows = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]][0].astype(np.float32)
-    line = bottom - (bottom - seen.sole_line) * factor
-    source = np.where(rows < line, rows - line + seen.sole_line, bottom - (bottom - rows) / factor)
-    return _take_rows(picture, np.where(rows >= bottom, rows, source))
+def is_shape(asked: Blueprint) -> bool:
+    """Whether an edit bends the picture, and paints nothing."""
+    return asked.height is not None or asked.sole_height is not None
 
 
 def keep_the_rest(before: np.ndarray, after: np.ndarray, seen: Measured, asked: Blueprint) -> np.ndarray:
     """`after` (h, w, 3) uint8 in the parts that a colour was asked for, `before` elsewhere; all of `after` for other edits."""
     named = [part for part in COLOURED_PARTS if getattr(asked, part) is not None]
-    if not named or any(value is not None for value in (asked.height, asked.sole_height, asked.pattern, asked.brand)):
+    if not named:
         return after
     inside = np.zeros(seen.mask.shape, bool)
     for part in named:
@@ -193,17 +156,6 @@ def stripes_of(seen: Measured) -> np.ndarray:
     low = rows > top + 0.25 * (seen.sole_line - top)
     striped: np.ndarray = (abs(across - 0.42) < 0.035) | (abs(across - 0.54) < 0.035)
     return area_of(seen, "upper") & low & striped
-
-
-def _take_rows(picture: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Each pixel from row `rows` (h, w) of its own column, interpolated between rows; paper from beyond the edge."""
-    padded = np.pad(picture.astype(np.float32), ((1, 2), (0, 0), (0, 0)), constant_values=255)
-    place = np.clip(rows + 1, 0, len(picture) + 1)
-    first = np.floor(place).astype(int)
-    share = (place - first)[..., None]
-    columns = np.arange(picture.shape[1])[None]
-    mixed = (1 - share) * padded[first, columns] + share * padded[first + 1, columns]
-    return np.asarray(mixed.round().astype(np.uint8))
 
 
 def _soft(share: np.ndarray, radius: float) -> np.ndarray:

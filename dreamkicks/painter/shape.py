@@ -17,6 +17,10 @@ from dreamkicks.painter.measure import Measured
 COLUMNS = 32
 LANDMARKS = 3 + 2 * COLUMNS
 """Left end, right end, first row of the sole; then the upper edge at as many columns from heel to toe, then the lower edge. In px."""
+UPPER, _LOWER = slice(3, 3 + COLUMNS), slice(3 + COLUMNS, LANDMARKS)
+
+_FAR = 4.0
+"""How many times a rise is taken at most."""
 
 
 def landmarks(seen: Measured) -> np.ndarray:
@@ -59,6 +63,37 @@ def warp(pictures: Tensor, source: Tensor, target: Tensor, rows: int) -> Tensor:
     return 1 + bent.clamp(-2, 0) * silhouette(target, rows, width)
 
 
+def with_sole(shape: Tensor, height: Tensor) -> Tensor:
+    """Landmarks (n, LANDMARKS) with soles of other heights (n,), over the shoe's width; the upper moves with them.
+
+    No sole gets more than twice as high: what was measured may be the tread alone.
+    """
+    target, bottom = shape.clone(), shape[:, _LOWER].amax(1)
+    line = bottom - torch.minimum(height * (shape[:, 1] - shape[:, 0]), 2 * (bottom - shape[:, 2]))
+    target[:, UPPER] += (line - shape[:, 2])[:, None]
+    target[:, 2] = line
+    return target
+
+
+def with_height(shape: Tensor, rise: Tensor, height: Tensor) -> Tensor:
+    """Landmarks (n, LANDMARKS) whose upper edge has moved along `rise` (n, COLUMNS) until the shoe has a `height` (n,), over its width.
+
+    Columns that would go the other way stay where they are, and none sinks to less than a third of what it is above the sole.
+    """
+    upper, line = shape[:, UPPER], shape[:, 2:3]
+    tall = shape[:, _LOWER].amax(1, keepdim=True) - upper
+    missing = (height * (shape[:, 1] - shape[:, 0]))[:, None] - tall
+    up = missing.amin(1, keepdim=True) > 0
+    rise = torch.where(up, rise.clamp(min=0.01), rise.clamp(max=-0.01))
+    steps = missing / rise
+    # Rising, the first column to arrive ends it; sinking, the last of those that are too tall.
+    step = torch.where(up, steps, torch.inf).amin(1, keepdim=True)
+    step = torch.where(up, step, torch.where(missing < 0, steps, 0.0).amax(1, keepdim=True)).clamp(max=_FAR)
+    target = shape.clone()
+    target[:, UPPER] = torch.minimum(upper - step * rise, torch.maximum(line - (line - upper) / 3, upper))
+    return target
+
+
 def silhouette(shape: Tensor, rows: int, width: int, margin: float = 0.0) -> Tensor:
     """How much of each pixel lies within the outline of landmarks (n, LANDMARKS), or `margin` px around: (n, 1, rows, width) in 0..1."""
     y = torch.arange(rows, device=shape.device)[:, None] + 0.5
@@ -83,7 +118,7 @@ def _edges(shape: Tensor, column: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         before = edge.gather(1, left[:, 0])[:, None]
         return before + share * (edge.gather(1, left[:, 0] + 1)[:, None] - before)
 
-    top, bottom = at(shape[:, 3 : 3 + COLUMNS]), at(shape[:, 3 + COLUMNS :])
+    top, bottom = at(shape[:, UPPER]), at(shape[:, _LOWER])
     bottom = torch.maximum(bottom, top + 2)
     line = torch.minimum(torch.maximum(shape[:, 2, None, None], top + 1), bottom - 1)
     return top, line, bottom

@@ -84,12 +84,15 @@ class Critic(nn.Module):
 
 def doubt(real: list[Tensor], fake: list[Tensor]) -> Tensor:
     """The critic's hinge loss."""
-    return sum((F.relu(1 - r).mean() + F.relu(1 + f).mean() for r, f in zip(real, fake, strict=True)), torch.zeros(()))
+    return sum(
+        (F.relu(1 - r.float()).mean() + F.relu(1 + f.float()).mean() for r, f in zip(real, fake, strict=True)),
+        torch.zeros(()),
+    )
 
 
 def persuasion(fake: list[Tensor]) -> Tensor:
     """The painter's loss for what the critic says of its pictures."""
-    return -sum((f.mean() for f in fake), torch.zeros(())) / len(fake)
+    return -sum((f.float().mean() for f in fake), torch.zeros(())) / len(fake)
 
 
 def unlikeness(one: list[Tensor], two: list[Tensor]) -> Tensor:

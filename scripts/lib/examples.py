@@ -14,9 +14,8 @@ from tqdm import tqdm
 from dreamkicks.painter.blueprint import Blueprint, Lab
 from dreamkicks.painter.measure import Measured, measure, oddness
 from dreamkicks.painter.networks import SLOTS, BlockAutoencoder, DraftPrior, encode_slots
-from dreamkicks.painter.pipeline import CROP, STAND, sketch
-from dreamkicks.painter.region import stretch_collar, stretch_sole
-from dreamkicks.painter.shape import landmarks, warp
+from dreamkicks.painter.pipeline import CROP, on_mean_shape, sketch
+from dreamkicks.painter.shape import landmarks
 from scripts.lib import pairs
 from scripts.lib.designs import group
 from scripts.lib.sideviews import SideViews
@@ -101,20 +100,9 @@ def spoil(
         part = draw.choice(parts)
         spoilt = pairs.recolour(picture, seen, part, random_colour(everyone, draw))
         examples.append((picture, spoilt, shown, part, True))
-    shape = draw.choice(["height", "height", "sole_height", "pattern"])
-    if shape == "sole_height" and shown.sole_height is not None:
-        wanted = draw.uniform(0.06, 0.24)
-        spoilt = stretch_sole(picture, seen, float(np.clip(wanted / shown.sole_height, 0.4, 2.2)))
-    elif shape == "pattern":
-        other = np.asarray(views.pictures[draw.randrange(len(views.names))])
-        spoilt = pairs.smooth(picture, seen) if (shown.pattern or 0) > 0.5 else pairs.roughen(picture, seen, other)
-    else:
-        shape = "height"
-        wanted = draw.uniform(0.36, 0.72)
-        line = (seen.box[3] - seen.sole_line) / (seen.box[2] - seen.box[0])
-        factor = (wanted - line) / max(0.05, (shown.height or 0.5) - line)
-        spoilt = stretch_collar(picture, seen, float(np.clip(factor, 0.5, 1.8)))
-    examples.append((picture, spoilt, shown, shape, True))
+    other = np.asarray(views.pictures[draw.randrange(len(views.names))])
+    spoilt = pairs.smooth(picture, seen) if (shown.pattern or 0) > 0.5 else pairs.roughen(picture, seen, other)
+    examples.append((picture, spoilt, shown, "pattern", True))
     return examples
 
 
@@ -145,7 +133,7 @@ def build_pool(views: SideViews, vae: BlockAutoencoder, designs: int, seed: int,
         pictures, shape = to_tensor(np.stack(targets)), shapes[i].expand(len(targets), -1)
         columns["target"].append(vae.analysis(pictures).half())
         columns["shape"].append(shape.half())
-        columns["look"].append(on_mean_shape(mean_shape, vae, pictures, shape).half())
+        columns["look"].append(on_mean_shape(vae, mean_shape, pictures, shape).half())
         columns["source"].append(vae.analysis(to_tensor(np.stack(sources))).half())
         values, present = encode_slots(blueprints)
         columns["values"].append(values)
@@ -176,12 +164,6 @@ def drafts(prior: DraftPrior, vae: BlockAutoencoder, pool: Pool, pick: Tensor, t
     asked = (t.to(place) for t in (pool.values[pick], told, pool.design[pick]))
     noisy = codes + start[:, None] * (torch.randn_like(codes) - codes)
     return sketch(prior, vae, prior.sample(noisy, *asked, start, steps=8)).cpu()
-
-
-def on_mean_shape(mean_shape: Tensor, vae: BlockAutoencoder, pictures: Tensor, shape: Tensor) -> Tensor:
-    """Latents (n, channels, 8, 16) of pictures (n, 3, 96, 128) with landmarks (n, LANDMARKS), bent to `mean_shape` (LANDMARKS,)."""
-    bent = warp(pictures, shape, mean_shape.expand(len(shape), -1), pictures.shape[2])
-    return vae.analysis(bent[:, :, -STAND:])
 
 
 def shape_of(seen: Measured) -> Tensor:

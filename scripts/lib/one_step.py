@@ -33,9 +33,9 @@ def train_one_step(
 ) -> tuple[BlockAutoencoder, UNet2DConditionModel, BlueprintEncoder]:
     """Adversarial diffusion distillation (Sauer et al. 2023, arXiv:2311.17042), with photographs in place of a teacher.
 
-    In every batch, some are dreams of the prior's, which only the critic judges; the rest are photographs to paint again from
-    their drafts or from spoilt copies, and these have to come out like themselves as well. Denoiser, blueprint encoder and
-    decoder learn together.
+    In every batch, some are dreams of the prior's, which only the critic judges; some are photographs to paint again from their
+    drafts, which have to come out like themselves as well; and some to paint again from spoilt copies, which the critic does not see:
+    it would have edits add detail each time. Denoiser, blueprint encoder and decoder learn together.
     """
     folder = work / "one_step"
     if folder.exists():
@@ -81,10 +81,7 @@ def train_one_step(
             noise = torch.randn(dreams, prior.config.components, device=device)
             design = torch.multinomial(prior.odds(values[again:], told[again:]).softmax(1), 1)[:, 0]
             source[again:] = sketch(prior, vae, prior.sample(noise, values[again:], told[again:], design))
-        # A third of the edits starts from a half noisy picture, as those do which only smooth what was bent.
-        partly = edit & (torch.rand(count) < 1 / 3)
-        when = torch.where(partly, torch.rand(count) * 0.7 + 0.2, 1.0).to(device)
-        guess = paint(unet, reader, target, source, values, told, when)
+        guess = paint(unet, reader, target, source, values, told, times(edit).to(device))
         with torch.autocast(device.type, torch.bfloat16):
             pictures = vae.decode(guess).float()
         real = to_band(large.pictures, pool.index[pick].numpy()).to(device)
@@ -93,7 +90,9 @@ def train_one_step(
         seen = eyes(mine.contiguous(memory_format=torch.channels_last))
         with torch.no_grad():
             known = eyes(photographs.contiguous(memory_format=torch.channels_last))
-        judged = critic(photographs, known), critic(mine.detach(), [one.detach() for one in seen])
+        free = ~edit.to(device)
+        with torch.autocast(device.type, torch.bfloat16):
+            judged = critic(photographs, known), critic(mine[free].detach(), [one[free].detach() for one in seen])
         descend(doubt(*judged), theirs)
 
         # Of the photographs to paint again, those that were recoloured have no pixels to compare with.
@@ -104,7 +103,8 @@ def train_one_step(
         drafted = F.avg_pool2d(vae.synthesis(source[again:]), 8)
         strayed = F.l1_loss(F.avg_pool2d(pictures[again:], 16), drafted)
         likeness = config["latent"] * latent + config["pixel"] * (pixel + strayed) + config["unlike"] * unlike
-        persuaded = persuasion(critic(mine, seen))
+        with torch.autocast(device.type, torch.bfloat16):
+            persuaded = persuasion(critic(mine[free], [one[free] for one in seen]))
         descend(likeness + config["persuade"] * min(1, step / 100) * persuaded, ours)
         ema.step([*painting, *decoding])
         notes.append([one.item() for one in (latent, pixel, strayed, unlike, persuaded)])
@@ -121,6 +121,12 @@ def train_one_step(
     for name, part in (("vae", vae), ("unet", unet), ("reader", reader)):
         part.cpu().save_pretrained(folder / name)
     return vae, unet, reader
+
+
+def times(edit: Tensor) -> Tensor:
+    """Times (n,) to start from: noise alone, but for a quarter of the edits (n,) bool, as edits of less than full strength do."""
+    partly = edit & (torch.rand(len(edit)) < 0.25)
+    return torch.where(partly, torch.rand(len(edit)) * 0.7 + 0.2, 1.0)
 
 
 def paint(

@@ -109,6 +109,46 @@ def test_soles_grow_and_shrink(painter: Painter) -> None:
         assert sum(rows >= 4 for rows in grown) >= 3, (word, grown)
 
 
+@pytest.mark.parametrize(("before", "asked", "height"), [("low-top", "high-top", 0.62), ("high-top", "low-top", 0.43)])
+def test_silhouettes_are_bent_and_stay_as_sharp_as_they_were(
+    painter: Painter, before: str, asked: str, height: float
+) -> None:
+    told: list[Step] = []
+    for seed in SEEDS:
+        dream = painter.imagine(f"a red {before} with a white sole", seed)
+        after = painter.edit(dream.picture, asked, 1, on_step=told.append)
+        was, now = seen(dream), seen(after)
+        assert after.steps == 1 and now.blueprint.height == pytest.approx(height, abs=0.05)
+        assert was.blueprint.upper and now.blueprint.upper
+        assert colour_name(now.blueprint.upper) == colour_name(was.blueprint.upper)
+        assert 0.7 < sharpness(after.picture, now) / sharpness(dream.picture, was) < 1.3
+        half = painter.edit(dream.picture, asked, 1, strength=0.5)
+        middle = ((was.blueprint.height or 0) + (now.blueprint.height or 0)) / 2
+        assert seen(half).blueprint.height == pytest.approx(middle, abs=0.03)
+    last = told[-1].preview
+    assert last is not None and last.size == (128, 128)
+    assert np.abs(np.asarray(last, float) - np.asarray(after.picture.reduce(2), float)).mean() < 2
+
+
+def sharpness(picture: Image.Image, shown: Measured) -> float:
+    return float(cv2.Laplacian(np.asarray(picture.convert("L"), np.float32), cv2.CV_32F)[shown.mask].std())
+
+
+def test_an_edit_of_a_colour_keeps_what_is_finer_than_the_network_sees(painter: Painter) -> None:
+    plain = painter.imagine("a grey low-top with a white sole", 5)
+    shown = seen(plain)
+    draw = np.random.default_rng(0)
+    left, top, right, _ = shown.box
+    inside = np.zeros(shown.mask.shape, bool)
+    inside[top + 20 : shown.sole_line - 12, left + 40 : right - 40] = True
+    inside &= shown.mask
+    grain = draw.choice([-12.0, 12.0], size=inside.shape) * inside
+    speckled = np.clip(np.asarray(plain.picture) + grain[..., None], 0, 255).astype(np.uint8)
+    after = np.asarray(painter.edit(Image.fromarray(speckled), "make it blue", 1).picture.convert("L"), np.float32)
+    fine = after - cv2.GaussianBlur(after, (0, 0), 2)
+    assert np.corrcoef(fine[inside], grain[inside])[0, 1] > 0.3
+
+
 def test_strength_is_how_far_an_edit_moves(painter: Painter) -> None:
     before = painter.imagine("a red low-top with a white sole", 3).picture
     away = []

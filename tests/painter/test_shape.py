@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from dreamkicks.painter.framing import frame
-from dreamkicks.painter.measure import measure, outline
-from dreamkicks.painter.shape import LANDMARKS, landmarks, warp
+from dreamkicks.painter.measure import Measured, measure, outline
+from dreamkicks.painter.shape import COLUMNS, LANDMARKS, landmarks, warp, with_height, with_sole
 from tests.drawing import sneaker
 
 
@@ -23,8 +24,18 @@ def of(picture: Image.Image) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(small.copy()).permute(2, 0, 1)[None] / 127.5 - 1, torch.from_numpy(landmarks(seen))[None]
 
 
+def pixels(picture: Tensor) -> np.ndarray:
+    return ((picture[0].permute(1, 2, 0) + 1) * 127.5).round().byte().numpy()
+
+
 def mask(picture: Tensor) -> np.ndarray:
-    return outline(((picture[0].permute(1, 2, 0) + 1) * 127.5).round().byte().numpy())
+    return outline(pixels(picture))
+
+
+def shown(picture: Tensor) -> Measured:
+    seen = measure(pixels(picture))
+    assert seen is not None
+    return seen
 
 
 def low_and_high() -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
@@ -52,6 +63,47 @@ def test_other_rows_are_the_same_picture_cut_or_on_more_paper() -> None:
     whole = warp(picture, shape, shape, 128)
     assert torch.equal(warp(picture, shape, shape, 96), whole[:, :, :96])
     assert (warp(picture, shape, shape, 160)[:, :, 132:] == 1).all()
+
+
+@pytest.mark.parametrize("height", [0.06, 0.17, 0.22])
+def test_soles_get_another_height_and_carry_the_upper(height: float) -> None:
+    picture, shape = of(sneaker("#2c8a4b", sole="#8a5a2b"))
+    before, after = shown(picture), shown(warp(picture, shape, with_sole(shape, torch.tensor([height])), 128))
+    assert after.blueprint.sole_height == pytest.approx(height, abs=0.025)
+    assert after.box[3] == pytest.approx(before.box[3], abs=1)
+    assert after.sole_line - after.box[1] == pytest.approx(before.sole_line - before.box[1], abs=2)
+
+
+def test_no_sole_gets_more_than_twice_as_high() -> None:
+    picture, shape = of(sneaker("#2c8a4b", sole="#8a5a2b"))
+    twice, more = (with_sole(shape, torch.tensor([height])) for height in (9.0, 99.0))
+    assert torch.equal(twice, more)
+    before, after = shown(picture), shown(warp(picture, shape, twice, 128))
+    assert after.box[3] - after.sole_line == pytest.approx(2 * (before.box[3] - before.sole_line), abs=2)
+
+
+@pytest.mark.parametrize("height", [0.38, 0.6, 0.68])
+def test_uppers_move_along_a_rise_to_the_height_asked_for(height: float) -> None:
+    picture, shape = of(sneaker("#2c8a4b", sole="#8a5a2b"))
+    before = shown(picture)
+    assert before.blueprint.height is not None
+    rise = torch.linspace(20, 0, COLUMNS)[None] * (1 if height > before.blueprint.height else -1)
+    after = shown(warp(picture, shape, with_height(shape, rise, torch.tensor([height])), 128))
+    assert after.blueprint.height == pytest.approx(height, abs=0.03)
+    assert (after.sole_line, after.box[2:]) == (before.sole_line, before.box[2:])
+    toe = slice(before.box[2] - 10, before.box[2])
+    assert np.abs(after.mask[:, toe].sum(0) - before.mask[:, toe].sum(0)).max() <= 3
+
+
+def test_nothing_goes_against_a_rise_or_down_into_the_sole() -> None:
+    _, shape = of(sneaker("#2c8a4b", sole="#8a5a2b"))
+    rise = torch.linspace(20, -20, COLUMNS)[None]
+    upper = slice(3, 3 + COLUMNS)
+    up = with_height(shape, rise, torch.tensor([0.7]))
+    assert (up <= shape + 0.1).all() and (up[:, upper] < shape[:, upper] - 5).any()
+    flat = with_height(shape, -rise.abs(), torch.tensor([0.0]))
+    left = (shape[:, 2:3] - flat[:, upper]) / (shape[:, 2:3] - shape[:, upper])
+    assert left.min() > 0.33
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0, 500))
