@@ -1,4 +1,4 @@
-"""Where an edit may act: what a colour does not name stays as it was.
+"""Where an edit may act: what it does not name stays as it was.
 
 The painter repaints the whole picture, and every repainting drifts a little. As DiffEdit (Couairon et al. 2022, arXiv:2210.11427)
 does with a mask, the pixels that were not asked for come from the picture before; here the measured parts are the mask.
@@ -63,11 +63,10 @@ def is_shape(asked: Blueprint) -> bool:
 
 
 def keep_the_rest(before: np.ndarray, after: np.ndarray, seen: Measured, asked: Blueprint) -> np.ndarray:
-    """`after` (h, w, 3) uint8 in the parts that a colour was asked for, `before` elsewhere; all of `after` for other edits."""
+    """`after` (h, w, 3) uint8 in the parts that were asked for, `before` elsewhere. A pattern is the upper's, a brand the shoe's."""
     named = [part for part in COLOURED_PARTS if getattr(asked, part) is not None]
-    if not named:
-        return after
-    inside = np.zeros(seen.mask.shape, bool)
+    named += ["upper"] * (asked.pattern is not None)
+    inside = _whole(seen) if asked.brand is not None else np.zeros(seen.mask.shape, bool)
     for part in named:
         inside |= stripes_of(seen) if part == "accent" else area_of(seen, part)
     change = np.linalg.norm(to_lab(before) - to_lab(after), axis=-1)

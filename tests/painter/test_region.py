@@ -84,10 +84,16 @@ def test_details_get_the_contrast_asked_for_and_only_they(shoe: np.ndarray, seen
     assert none is not None and none.busyness == pytest.approx(before.busyness, rel=0.02)
 
 
-@pytest.mark.parametrize("asked", [Blueprint(pattern=0.9), Blueprint(brand="Nike"), Blueprint()])
-def test_what_is_no_colour_may_change_all(shoe: np.ndarray, seen: Measured, asked: Blueprint) -> None:
-    painted = np.full_like(shoe, 7)
-    assert np.array_equal(keep_the_rest(shoe, painted, seen, asked), painted)
+@pytest.mark.parametrize(("asked", "part"), [(Blueprint(pattern=0.9), "upper"), (Blueprint(brand="Nike"), "shoe")])
+def test_a_pattern_changes_the_upper_and_a_brand_the_shoe(
+    shoe: np.ndarray, seen: Measured, asked: Blueprint, part: str
+) -> None:
+    painted = np.full_like(shoe, (200, 0, 200))
+    changed = np.abs(keep_the_rest(shoe, painted, seen, asked).astype(int) - shoe).sum(-1) > 30
+    area = area_of(seen, "upper") | (area_of(seen, "sole") if part == "shoe" else False)
+    assert changed[area].mean() > 0.95
+    assert not changed[~np.array(Image.fromarray(area).filter(ImageFilter.MaxFilter(49)))].any()
+    assert changed[area_of(seen, "sole")].mean() > 0.9 or part == "upper"
 
 
 def test_one_thing_at_a_time() -> None:
