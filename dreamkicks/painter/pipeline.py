@@ -31,6 +31,9 @@ _LOOSE = 3.0
 _DARING = 0.75
 """Temperature of the choice of a design. At 1, a dream now and then is like what seldom is photographed: a pair, a reflection."""
 
+_FINE = 11
+"""Of two moving averages as wide as this, in px, what is left over is detail. The network's hatching repeats every 16 px, as latents do."""
+
 _TRIES = 8
 """Drafts for a dream, of which the one nearest to what was asked for is painted."""
 
@@ -110,7 +113,10 @@ class SneakerPipeline(DiffusionPipeline):
         if picture is None:
             return painted
         # Seams and letters are finer than latents are: the light and dark that the autoencoder loses is given back.
-        return (painted + (picture.to(self.device) - self.decode(source)).mean(1, keepdim=True)).clamp(-1, 1)
+        before = picture.to(self.device)
+        painted = painted + (before - self.decode(source)).mean(1, keepdim=True)
+        plain = blueprint.pattern is None and blueprint.brand is None
+        return (calm(painted, before) if plain else painted).clamp(-1, 1)
 
     def encode(self, blueprint: Blueprint) -> tuple[Tensor, Tensor]:
         """Tokens and pooled vectors of nothing and of the blueprint, (2, slots, width) and (2, width)."""
@@ -190,6 +196,22 @@ class SneakerPipeline(DiffusionPipeline):
         picture = torch.ones(len(band), 3, SIDE, SIDE, device=band.device)
         picture[:, :, CROP[0] : CROP[1]] = band
         return picture
+
+
+def calm(painted: Tensor, before: Tensor) -> Tensor:
+    """A painted picture (1, 3, h, w) with its details of light and dark no stronger, about any place, than those of the one before.
+
+    The network is trained to paint details where a draft has none, and can't tell a draft from a plain picture to edit.
+    """
+
+    def soft(grey: Tensor) -> Tensor:
+        for _ in range(2):
+            grey = F.avg_pool2d(grey, _FINE, 1, _FINE // 2, count_include_pad=False)
+        return grey
+
+    fine = [grey - soft(grey) for grey in (picture.mean(1, keepdim=True) for picture in (painted, before))]
+    now, then = (soft(detail.square()) for detail in fine)
+    return painted - (1 - (then / now.clamp(min=1e-8)).clamp(max=1).sqrt()) * fine[0]
 
 
 def sketch(prior: DraftPrior, vae: BlockAutoencoder, codes: Tensor) -> Tensor:
