@@ -83,10 +83,10 @@ class BuiltinPainter:
             return run.painting(now)
         if not is_side_view(np.asarray(now)):
             run.remark = _FOREIGN
-        if seen is None:
-            return run.painting(self._repaint(run, asked, np.asarray(now), 1.0 if strength is None else strength))
-        turns = one_by_one(asked)
         moved = 1.0 if strength is None else strength
+        if seen is None:
+            return run.painting(self._repaint(run, asked, np.asarray(now), moved))
+        turns = one_by_one(asked)
         run.total = sum(1 if is_shape(turn) else self.preset.steps for turn in turns)
         for turn in turns:
             before = np.asarray(now)
