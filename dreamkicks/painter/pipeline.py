@@ -32,7 +32,7 @@ _DARING = 0.75
 """Temperature of the choice of a design. At 1, a dream now and then is like what seldom is photographed: a pair, a reflection."""
 
 _FINE = 11
-"""Of two moving averages as wide as this, in px, what is left over is detail. The network's hatching repeats every 16 px, as latents do."""
+"""Of two moving averages as wide as this, in px, what is left over is detail: seams and laces, and the lattice that the decoder paints."""
 
 _TRIES = 8
 """Drafts for a dream, of which the one nearest to what was asked for is painted."""

@@ -20,7 +20,7 @@ LANDMARKS = 3 + 2 * COLUMNS
 UPPER, _LOWER = slice(3, 3 + COLUMNS), slice(3 + COLUMNS, LANDMARKS)
 
 _FAR = 4.0
-"""How many times a rise is taken at most."""
+"""How many times a rise is taken at most: one of next to nothing says little of where a shoe would go."""
 
 
 def landmarks(seen: Measured) -> np.ndarray:

@@ -35,7 +35,7 @@ def train_one_step(
 
     In every batch, some are dreams of the prior's, which only the critic judges; some are photographs to paint again from their
     drafts, which have to come out like themselves as well; and some to paint again from spoilt copies, which the critic does not see:
-    it would have edits add detail each time. Denoiser, blueprint encoder and decoder learn together.
+    it rewards detail, and edits shall add none. Denoiser, blueprint encoder and decoder learn together.
     """
     folder = work / "one_step"
     if folder.exists():
