@@ -136,20 +136,20 @@ def _dream(studio: Studio, folder: Path, name: str, turn: int, order: Order, k: 
     dream, picture = studio.paint(order.prompt, seed)
     files = [f"{name}.png"]
     write_atomic(folder / files[0], pictures.to_png(picture, dream.to_json()))
-    edits = []
+    record: dict[str, Any] = {"dream": dream.summary(files[0]) | _remark(studio), "edits": []}
     for count, instruction in enumerate(order.edits, start=1):
         edit, picture = studio.repaint(picture, instruction, seed)
         files.append(f"{name}-edit-{count}.png")
         write_atomic(folder / files[-1], pictures.to_png(picture, edit.to_json()))
-        edits.append(edit.summary(files[-1]))
+        record["edits"].append(edit.summary(files[-1]) | _remark(studio))
     verdict, found = studio.classify(picture), studio.search(picture, k=k)
-    record = {
-        "dream": dream.summary(files[0]),
-        "edits": edits,
-        "brands": [vars(guess) for guess in verdict.brands],
-        "findings": [finding.to_json() for finding in found],
-    }
+    record["brands"] = [vars(guess) for guess in verdict.brands]
+    record["findings"] = [finding.to_json() for finding in found]
     return record, _Dreamt(tuple(files), verdict, found)
+
+
+def _remark(studio: Studio) -> dict[str, str]:
+    return {"remark": studio.remark} if studio.remark else {}
 
 
 def _done(results: Path, wanted: list[tuple[int, int, Order]]) -> list[str]:

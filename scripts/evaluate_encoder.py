@@ -81,7 +81,7 @@ def random_clip() -> Encoder:
     fresh.__dict__.update(encoder.__dict__)
     torch.manual_seed(0)
     folder = f"local-dir:{locations.weights() / 'encoder'}"
-    fresh._model = open_clip.create_model(folder, load_weights=False).eval()
+    fresh._model = open_clip.create_model(folder, load_weights=False, device=encoder._device).eval()
     return fresh
 
 

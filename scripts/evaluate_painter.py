@@ -2,9 +2,9 @@
 
     python -m scripts.evaluate_painter DATA [--count 500] [--edits 200] [--sheet FILE.png]
 
-Prints Markdown tables: realism, faithfulness, edits of dreams and of photographs (done, outline kept, what was not named kept),
-paraphrases, several edits in a row, novelty and variety; the sheet shows the first 64 dreams. What a picture shows is measured
-from its pixels.
+Prints Markdown tables: realism, novelty, variety, lattice, faithfulness, edits of dreams and of photographs (done, outline kept,
+what was not named kept), paraphrases and several edits in a row; the sheet shows the first 64 dreams. What a picture shows is
+measured from its pixels.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from dreamkicks.encoder.encoder import open_encoder
 from dreamkicks.painter.blueprint import Lab
-from dreamkicks.painter.builtin import BuiltinPainter
+from dreamkicks.painter.builtin import BuiltinPainter, to_tensor
 from dreamkicks.painter.colour import to_lab
 from dreamkicks.painter.grammar import random_prompt
 from dreamkicks.painter.measure import Measured, measure
@@ -32,6 +32,7 @@ from dreamkicks.painter.painter import open_painter
 from dreamkicks.painter.pipeline import SIDE
 from dreamkicks.painter.vocabulary import read, silhouette_name
 from scripts.lib.baselines import Lite0
+from scripts.lib.critic import repetition
 from scripts.lib.distances import frechet, kernel, nearest, recall
 from scripts.lib.sheet import sheet
 from scripts.lib.sideviews import load_side_views
@@ -126,7 +127,7 @@ def shrunk(picture: Image.Image, size: int) -> Image.Image:
 
 
 def realism(painter: BuiltinPainter, data: Path, work: Path, count: int) -> tuple[list[Image.Image], list[Image.Image]]:
-    """Prints realism, novelty and variety; returns the dreams and the held-out photographs."""
+    """Prints realism, novelty, variety and lattice; returns the dreams and the held-out photographs."""
     views, judge = load_side_views(data, work, SIDE), Lite0()
     draw = np.random.default_rng(0)
     held = draw.permutation(np.flatnonzero(views.held))[:count]
@@ -162,6 +163,10 @@ def realism(painter: BuiltinPainter, data: Path, work: Path, count: int) -> tupl
         f"\nvariety: distance to the nearest of 32 dreams of one prompt {spread[0]:.4f}, of 32 photographs {spread[1]:.4f}; "
         f"recall of the held-out photographs {recall(real, dreamt):.3f} (training photographs: {recall(real, known[: len(held)]):.3f})"
     )
+    print("\n| lattice: likeness of details to those 16 px on | along | down |\n|---|---|---|")
+    for name, pictures in (("held-out photographs", photographs["held"]), ("random dreams", dreams)):
+        along, down = np.mean([repetition(to_tensor(np.asarray(picture)))[0].numpy() for picture in pictures], axis=0)
+        print(f"| {name} | {along:.2f} | {down:.2f} |")
     return dreams, photographs["held"]
 
 
@@ -199,11 +204,11 @@ def elsewhere(kind: str, before: Image.Image, after: Image.Image, shown: Measure
 
 def editing(painter: BuiltinPainter, name: str, pictures: Sequence[Image.Image], count: int) -> None:
     done, kept, strayed = defaultdict(list), defaultdict(list), defaultdict(list)
+    measured = itertools.cycle([(picture, shown) for picture in pictures if (shown := seen(picture))])
     for place, edit in enumerate(tqdm(edits(random.Random(1), count), desc="edit")):
-        before = pictures[place % len(pictures)]
-        shown = seen(before)
-        if shown is None:
-            continue
+        # What is so already can't be done.
+        open_to = (one for one in itertools.islice(measured, len(pictures)) if not edit.done(one[1], one[1]))
+        before, shown = next(open_to)
         after = painter.edit(before, edit.instruction, place).picture
         found = seen(after)
         done[edit.kind].append(found is not None and edit.done(shown, found))

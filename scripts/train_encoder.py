@@ -249,12 +249,14 @@ def main() -> None:
     if not (arguments.work / "tokenizer.json").exists():  # its ties break another way each time it is made
         make_tokenizer(texts, config, arguments.work)
     write_config(config, arguments.work, config["vocabulary"])
+    with open(arguments.data / "products.csv", newline="", encoding="utf-8") as file:
+        titles = sorted({" ".join(row["title"].lower().split()) for row in csv.DictReader(file)})
+    trained = train(pictures, known, titles, config, arguments.work)
+    # Not before: until then the encoder that is there stays whole.
     arguments.out.mkdir(parents=True, exist_ok=True)
     for file in arguments.work.glob("*.json"):
         shutil.copy(file, arguments.out)
-    with open(arguments.data / "products.csv", newline="", encoding="utf-8") as file:
-        titles = sorted({" ".join(row["title"].lower().split()) for row in csv.DictReader(file)})
-    export(train(pictures, known, titles, config, arguments.work), arguments.out)
+    export(trained, arguments.out)
     write_checksums(arguments.out)
 
 

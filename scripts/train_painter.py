@@ -3,7 +3,8 @@ judged by its latents and then by its pictures.
 
     python -m scripts.train_painter DATA [--config scripts/configs/painter.toml] [--work .train/painter] [--out weights/painter]
 
-Every stage keeps its state in the work folder; run the same command again to go on after an interruption.
+A stage that is finished is kept in the work folder, and the two long ones every four minutes; run the same command again to go on
+after an interruption.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tqdm import tqdm
 from dreamkicks.files import write_checksums
 from dreamkicks.painter.networks import LANDMARK_WEIGHT, BlockAutoencoder, BlueprintEncoder, DraftPrior
 from dreamkicks.painter.pipeline import SIDE, SneakerPipeline
-from scripts.lib.clock import Checkpoint, clock
+from scripts.lib.clock import Checkpoint, clock, finish
 from scripts.lib.examples import Pool, batch_of, build_pool, descend, to_band, to_tensor
 from scripts.lib.one_step import paint, times, train_one_step
 from scripts.lib.sideviews import SideViews, load_side_views
@@ -46,9 +47,8 @@ def principal_components(pictures: np.ndarray, count: int) -> tuple[Tensor, Tens
 
 def train_autoencoder(views: SideViews, large: SideViews, config: dict, work: Path) -> BlockAutoencoder:
     """A decoder that gives the fixed linear latents their detail back: L1 and gradient loss."""
-    folder = work / "vae"
-    if folder.exists():
-        return BlockAutoencoder.from_pretrained(folder)
+    if (work / "autoencoder").exists():
+        return BlockAutoencoder.from_pretrained(work / "autoencoder" / "vae")
     train = np.flatnonzero(~views.held)
     model = BlockAutoencoder(latent_channels=config["latent_channels"])
     sample = views.pictures[np.sort(np.random.default_rng(0).choice(train, min(1500, len(train)), replace=False))]
@@ -71,7 +71,7 @@ def train_autoencoder(views: SideViews, large: SideViews, config: dict, work: Pa
             with torch.no_grad():
                 error = (model.decode(model.encode(held)).clamp(-1, 1) - held).square().mean()
             tqdm.write(f"autoencoder step {step}: held-out PSNR {10 * torch.log10(4 / error):.2f} dB")
-    model.cpu().save_pretrained(folder)
+    finish(work / "autoencoder", vae=model)
     return model
 
 
@@ -95,9 +95,8 @@ def make_prior(pool: Pool, config: dict) -> DraftPrior:
 
 def train_prior(pool: Pool, config: dict, work: Path) -> DraftPrior:
     """The flow of drafts given blueprints."""
-    folder = work / "prior"
-    if folder.exists():
-        return DraftPrior.from_pretrained(folder)
+    if (work / "drafts").exists():
+        return DraftPrior.from_pretrained(work / "drafts" / "prior")
     prior = make_prior(pool, config).to(DEVICE)
     codes = prior.encode(pool.shape.float().to(DEVICE), pool.look.float().to(DEVICE))
     # Photographs three times as often as what was repainted: their colours go together.
@@ -130,7 +129,7 @@ def train_prior(pool: Pool, config: dict, work: Path) -> DraftPrior:
         if step % 1000 == 999:
             tqdm.write(f"prior step {step + 1}: loss {np.mean(losses[-1000:]):.4f}")
     ema.copy_to(parameters)
-    prior.cpu().save_pretrained(folder)
+    finish(work / "drafts", prior=prior)
     return prior
 
 
@@ -160,8 +159,10 @@ def train_denoiser(
     pool: Pool, prior: DraftPrior, vae: BlockAutoencoder, config: dict, work: Path
 ) -> tuple[UNet2DConditionModel, BlueprintEncoder]:
     """In one step from noise, as near to the targets' latents as can be: what `train_one_step` begins with."""
-    if (work / "unet").exists():
-        return UNet2DConditionModel.from_pretrained(work / "unet"), BlueprintEncoder.from_pretrained(work / "reader")
+    if (folder := work / "denoiser").exists():
+        return UNet2DConditionModel.from_pretrained(folder / "unet"), BlueprintEncoder.from_pretrained(
+            folder / "reader"
+        )
     unet, reader = make_unet(config, pool.target.shape[1]), BlueprintEncoder(width=config["token_width"])
     unet.to(DEVICE, memory_format=torch.channels_last).train()
     reader.to(DEVICE).train()
@@ -178,6 +179,7 @@ def train_denoiser(
         reader.load_state_dict(saved["reader"])
         optimiser.load_state_dict(saved["optimiser"])
         ema.load_state_dict(saved["ema"])
+        ema.to(DEVICE)
         spent, first = saved["spent"], saved["step"]
     losses: list[float] = []
     for step, done in clock(config["minutes"], "denoiser", spent, first):
@@ -203,8 +205,7 @@ def train_denoiser(
         }
         checkpoint.keep(state)
     ema.copy_to(parameters)
-    reader.cpu().save_pretrained(work / "reader")
-    unet.cpu().save_pretrained(work / "unet")
+    finish(folder, unet=unet, reader=reader)
     return unet, reader
 
 

@@ -41,5 +41,5 @@ def search(
             output.json_line(finding.to_json())
     elif found:
         output.findings(found)
-    else:
+    if not found:
         output.note("Nothing fits. Loosen the filters, or fill the catalogue: dreamkicks catalog import FOLDER")

@@ -32,20 +32,25 @@ def frame(picture: Image.Image) -> Image.Image:
 
 def _from_paper(picture: Image.Image) -> Image.Image | None:
     """The shoe of a picture with a plain bright background; None for any other."""
-    pixels = np.asarray(fit_square(picture, 512))
+    pixels = np.asarray(ImageOps.contain(picture, (512, 512), Image.Resampling.LANCZOS))
+    if not pixels.size:  # a sliver
+        return None
     edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     paper = np.median(edge, axis=0)
     if paper.min() < 150 or np.abs(edge - paper).mean() > 18:
         return None
     # Grey and cream paper becomes white, so that the outline can be found.
-    pixels = np.clip(pixels * (255 / paper), 0, 255).astype(np.uint8)
+    whitened = Image.fromarray(np.minimum(np.rint(pixels * (255 / paper)), 255).astype(np.uint8))
+    pixels = np.asarray(fit_square(whitened, 512))
     mask = outline(pixels)
     if mask.any(0).sum() < 64 or mask.any(1).sum() < 32:
         return None
     left, _, right, bottom = _box(mask)
     unit = 512 / SIDE
     if abs((right - left) / unit - WIDTH) <= _SLACK and abs(bottom / unit - GROUND) <= _SLACK:
-        return picture if picture.size == (SIDE, SIDE) else picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+        if picture.size == (SIDE, SIDE) and paper.min() >= PAPER:
+            return picture
+        return fit_square(whitened, SIDE)
     return _placed(pixels, mask)
 
 

@@ -1,13 +1,15 @@
-"""Training that ends on time, whatever the machine does beside it."""
+"""Training that ends on time, whatever the machine does beside it, and goes on where it was stopped."""
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers import ModelMixin
 from tqdm import tqdm
 
 
@@ -38,3 +40,12 @@ class Checkpoint:
             torch.save(state, beside)
             beside.replace(self._file)
             self._kept = time.monotonic()
+
+
+def finish(stage: Path, **parts: ModelMixin) -> None:
+    """Save what a stage has trained. Its folder is there only when all of it is."""
+    beside = stage.with_suffix(".new")
+    shutil.rmtree(beside, ignore_errors=True)
+    for name, part in parts.items():
+        part.cpu().save_pretrained(beside / name)
+    beside.rename(stage)

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, DraftPrior
 from dreamkicks.painter.pipeline import sketch
-from scripts.lib.clock import Checkpoint, clock
-from scripts.lib.critic import Critic, Eyes, doubt, look_closer, persuasion, unlikeness
+from scripts.lib.clock import Checkpoint, clock, finish
+from scripts.lib.critic import Critic, Eyes, details, doubt, look_closer, persuasion, repetition, sameness, unlikeness
 from scripts.lib.examples import Pool, batch_of, descend, to_band
 from scripts.lib.sideviews import SideViews
 
@@ -33,9 +33,11 @@ def train_one_step(
 ) -> tuple[BlockAutoencoder, UNet2DConditionModel, BlueprintEncoder]:
     """Adversarial diffusion distillation (Sauer et al. 2023, arXiv:2311.17042), with photographs in place of a teacher.
 
-    In every batch, some are dreams of the prior's, which only the critic judges; some are photographs to paint again from their
-    drafts, which have to come out like themselves as well; and some to paint again from spoilt copies, which the critic does not see:
-    it rewards detail, and edits shall add none. Denoiser, blueprint encoder and decoder learn together.
+    In every batch, some are dreams of the prior's, which the critic judges, and which must not stray from their drafts; some are
+    photographs to paint again from their drafts, which have to come out like themselves as well; and some to paint again from spoilt
+    copies, which the critic does not see: it rewards detail, and edits shall add none. Two things no critic minds are held to what
+    photographs have of them: details that come again in every cell of the latents, and those that come again in every dream.
+    Denoiser, blueprint encoder and decoder learn together.
     """
     folder = work / "one_step"
     if folder.exists():
@@ -57,13 +59,15 @@ def train_one_step(
     )
     ema = EMAModel([*painting, *decoding], decay=config["ema"], use_ema_warmup=True, power=0.8)
     parts = {"unet": unet, "reader": reader, "vae": vae, "critic": critic, "ours": ours, "theirs": theirs, "ema": ema}
+    train = np.flatnonzero(~large.held)
+    usual = details(to_band(large.pictures, train[:: max(1, len(train) // 1000)]).to(device)).mean(0, keepdim=True)
     checkpoint, spent, first = Checkpoint(work / "one_step.pt"), 0.0, 0
     if saved := checkpoint.load():
         for name, part in parts.items():
             part.load_state_dict(saved[name])
+        ema.to(device)
         spent, first = saved["spent"], saved["step"]
     else:
-        train = np.flatnonzero(~large.held)
         with torch.no_grad():
             critic.set_scales(eyes(F.avg_pool2d(to_band(large.pictures, np.random.choice(train, 64)).to(device), 2)))
 
@@ -102,24 +106,27 @@ def train_one_step(
         unlike = unlikeness([one[same] for one in seen], [one[same] for one in known]).mean()
         drafted = F.avg_pool2d(vae.synthesis(source[again:]), 8)
         strayed = F.l1_loss(F.avg_pool2d(pictures[again:], 16), drafted)
+        repeated = F.relu(repetition(pictures) - repetition(real).mean(0)).mean()
+        alike = sameness(pictures[again:], usual)
         likeness = config["latent"] * latent + config["pixel"] * (pixel + strayed) + config["unlike"] * unlike
+        variety = config["repetition"] * repeated + config["sameness"] * alike
         with torch.autocast(device.type, torch.bfloat16):
             persuaded = persuasion(critic(mine[free], [one[free] for one in seen]))
-        descend(likeness + config["persuade"] * min(1, step / 100) * persuaded, ours)
+        descend(likeness + variety + config["persuade"] * min(1, step / 100) * persuaded, ours)
         ema.step([*painting, *decoding])
-        notes.append([one.item() for one in (latent, pixel, strayed, unlike, persuaded)])
+        losses = {"latent": latent, "pixel": pixel, "strayed": strayed, "unlike": unlike}
+        losses |= {"repeated": repeated, "alike": alike, "persuaded": persuaded}
+        notes.append([loss.item() for loss in losses.values()])
         if step % 50 == 49:
-            told_now = ", ".join(f"{value:.3f}" for value in np.mean(notes[-50:], axis=0))
-            tqdm.write(
-                f"one step {step + 1}: {done * config['minutes']:.1f} min, latent, pixel, strayed, unlike, persuaded {told_now}"
-            )
+            means = zip(losses, np.mean(notes[-50:], axis=0), strict=True)
+            figures = ", ".join(f"{name} {mean:.3f}" for name, mean in means)
+            tqdm.write(f"one step {step + 1}: {done * config['minutes']:.1f} min, {figures}")
         checkpoint.keep(
             {name: part.state_dict() for name, part in parts.items()}
             | {"spent": done * config["minutes"], "step": step + 1}
         )
     ema.copy_to([*painting, *decoding])
-    for name, part in (("vae", vae), ("unet", unet), ("reader", reader)):
-        part.cpu().save_pretrained(folder / name)
+    finish(folder, vae=vae, unet=unet, reader=reader)
     return vae, unet, reader
 
 

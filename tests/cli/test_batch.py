@@ -13,7 +13,7 @@ from dreamkicks import pictures
 
 from .conftest import Run
 
-LINES = 'red high-top\n\n{"prompt": "blue runner", "edits": ["gum sole", "make it green"], "seed": 7}\n'
+LINES = 'red high-top\n\n{"prompt": "blue runner", "edits": ["gum sole", "make it glow"], "seed": 7}\n'
 
 
 def test_a_line_a_dream_in_the_order_of_the_prompts(run: Run) -> None:
@@ -28,7 +28,8 @@ def test_a_line_a_dream_in_the_order_of_the_prompts(run: Run) -> None:
         assert [finding["rank"] for finding in one["findings"]] == [1, 2, 3]
         for picture in [one["dream"], *one["edits"]]:
             assert pictures.load(Path("out") / picture["path"])
-    assert [edit["instruction"] for edit in records[2]["edits"]] == ["gum sole", "make it green"]
+    assert [edit["instruction"] for edit in records[2]["edits"]] == ["gum sole", "make it glow"]
+    assert ["remark" in edit for edit in records[2]["edits"]] == [False, True]
     page = Path("out/report.html").read_text()
     assert page.count("<h2>The dream</h2>") == 4
     assert page.count("<figure>") == 2 + 2 * 3

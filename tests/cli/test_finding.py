@@ -94,6 +94,9 @@ def test_import_search_and_filters(shop: Run) -> None:
     ]
     cheap = shop("search", "--text", "shoe", "--max-price", "100", "--json").objects
     assert [one["product"]["title"] for one in cheap] == ["Red One"]
+    nothing = shop("search", "--text", "shoe", "--max-price", "1", "--json")
+    assert (nothing.status, nothing.objects) == (0, [])
+    assert "Nothing fits" in nothing.err
     assert len(shop("search", "--text", "shoe", "--store", "mine", "-k", "3", "--json").objects) == 3
     both = shop("search", "shop/blue.png", "--text", "blue one", "-k", "1", "--json").objects
     assert both[0]["product"]["title"] == "Blue One"

@@ -56,6 +56,28 @@ def test_what_was_cut_out_once_is_left_as_it_is() -> None:
         assert frame(once).tobytes() == once.tobytes()
 
 
+def in_place() -> Image.Image:
+    """A shoe where the painter has it: what `frame` leaves as it is."""
+    return frame(sneaker("#c8202f", sole="#303030"))
+
+
+@pytest.mark.parametrize("paper", ["#ebebeb", "#faf4eb", "#d0d0d8"])
+def test_tinted_paper_becomes_white(paper: str) -> None:
+    tint = Image.new("RGB", (256, 256), paper)
+    framed = frame(ImageChops.multiply(in_place(), tint))
+    assert framed.getpixel((2, 2)) == (255, 255, 255)
+    assert overlap(framed, in_place()) > 0.95
+
+
+@pytest.mark.parametrize("paper", ["white", "#e0e0e0"])
+def test_a_wide_picture_is_not_squeezed(paper: str) -> None:
+    wide = in_place().crop((0, 70, 256, 240))
+    tint = Image.new("RGB", wide.size, paper)
+    for scale in (1, 4):
+        large = ImageChops.multiply(wide, tint).resize((256 * scale, 170 * scale), Image.Resampling.LANCZOS)
+        assert overlap(frame(large), in_place()) > 0.95
+
+
 def test_a_floor_with_nothing_on_it_is_only_fitted_in() -> None:
     ground = floor("carpet")
     framed = frame(ground)

@@ -47,10 +47,46 @@ def parts(text: str, base: Blueprint | None = None) -> dict[str, str]:
         ("gray", {"upper": "grey"}),
         ("robin egg blue", {"upper": colour_name(lab_of_hex("#8af1fe"))}),
         ("", {}),
+        ("red toe and heel", {"toe": "red", "heel": "red"}),
+        ("red toe, heel and white sole", {"toe": "red", "heel": "red", "sole": "white"}),
+        ("red toe, chunky sole", {"toe": "red"}),
+        ("make the sole and the heel red", {"sole": "red", "heel": "red"}),
+        ("sole, toe in navy", {"sole": "navy", "toe": "navy"}),
+        ("sole: white; upper: red", {"sole": "white", "upper": "red"}),
+        ("red for the upper and white for the sole", {"upper": "red", "sole": "white"}),
+        ("everything black except the sole", dict.fromkeys(("upper", "accent", "toe", "heel"), "black")),
+        ("everything but not the sole black", dict.fromkeys(("upper", "accent", "toe", "heel"), "black")),
     ],
 )
 def test_a_colour_belongs_to_a_part(text: str, coloured: dict[str, str]) -> None:
     assert parts(text) == coloured
+
+
+@pytest.mark.parametrize(
+    ("text", "coloured"),
+    [
+        ("make the white sole black", {"sole": "black"}),
+        ("change the white sole to black", {"sole": "black"}),
+        ("change the sole from white to black", {"sole": "black"}),
+        ("change the colour of the sole to black", {"sole": "black"}),
+        ("make the red sneaker blue", {"upper": "blue"}),
+        ("make the red upper blue", {"upper": "blue"}),
+        ("make the red high-top blue", {"upper": "blue"}),
+        ("swap the red for blue", {"upper": "blue"}),
+        ("replace white with black", {"upper": "black"}),
+        ("replace the white sole with gum", {"sole": "tan"}),
+        ("replace the white sole with red stripes", {"accent": "red"}),
+        ("make the white sole black and the upper red", {"sole": "black", "upper": "red"}),
+        ("make it a red shoe, white sole", {"upper": "red", "sole": "white"}),
+    ],
+)
+def test_what_is_there_is_told_from_what_it_shall_be(text: str, coloured: dict[str, str]) -> None:
+    assert parts(text) == coloured
+
+
+def test_a_part_that_gets_nothing_was_named_in_vain() -> None:
+    assert read("red laces and toe").ignored == ("red", "laces", "toe")
+    assert read("a chunky sole").ignored == read("all red except the sole").ignored == ()
 
 
 @pytest.mark.parametrize(
@@ -116,13 +152,14 @@ def test_relative_words_start_from_the_picture() -> None:
     assert sole.upper is None and sole.sole is not None and sole.sole[0] < 90
     chunkier, thinner = (read(f"{word} sole", base).blueprint.sole_height for word in ("chunkier", "thinner"))
     assert chunkier is not None and thinner is not None and thinner < 0.1 < chunkier
+    assert read("make the white sole darker", base).blueprint == sole
     taller = read("taller", base).blueprint.height
     assert taller is not None and taller > 0.45
     assert read("higher sole", base).blueprint.height is None
 
 
 def test_shades_of_a_colour() -> None:
-    plain, light, dark = (read(f"{word}gum").blueprint.upper for word in ("", "pastel ", "deep "))
+    plain, light, dark = (read(f"{word}gum").blueprint.upper for word in ("", "pastel ", "a darker "))
     assert plain is not None and light is not None and dark is not None
     assert dark[0] < plain[0] < light[0]
     assert math.hypot(*light[1:]) < math.hypot(*plain[1:])
@@ -135,7 +172,7 @@ def test_brands_are_a_look() -> None:
 
 WORDS = st.sampled_from([
     "red", "sole", "no", "with", "and", "high", "darker", "light", "all", "to", "from", "lace", "suede", ",", "very",
-    "chunky", "heel", "xyz", "white", "stripes", "on", "👟", "high-top", "navy",
+    "chunky", "heel", "xyz", "white", "stripes", "on", "👟", "high-top", "navy", "make", "swap", "for", "except", ":",
 ])  # fmt: skip
 
 
