@@ -16,12 +16,14 @@ from dreamkicks import locations
 from dreamkicks.errors import Cancelled, PainterError, WeightsError
 from dreamkicks.painter.builtin import BuiltinPainter
 from dreamkicks.painter.colour import to_lab
+from dreamkicks.painter.framing import frame
 from dreamkicks.painter.measure import Measured, measure
 from dreamkicks.painter.painter import Painter, Painting, Step, open_painter
 from dreamkicks.painter.presets import find_preset
 from dreamkicks.painter.vocabulary import colour_name, silhouette_name
 from dreamkicks.settings import Settings
 from dreamkicks.studio import Studio
+from tests.drawing import sneaker
 
 SEEDS = range(4)
 
@@ -147,6 +149,16 @@ def test_an_edit_of_a_colour_keeps_what_is_finer_than_the_network_sees(painter: 
     after = np.asarray(painter.edit(Image.fromarray(speckled), "make it blue", 1).picture.convert("L"), np.float32)
     fine = after - cv2.GaussianBlur(after, (0, 0), 2)
     assert np.corrcoef(fine[inside], grain[inside])[0, 1] > 0.3
+
+
+def test_an_edit_of_a_colour_paints_no_details_on_what_was_plain(painter: Painter) -> None:
+    plain = frame(sneaker("#b8b8b8", sole="#404040"))
+    after = np.asarray(painter.edit(plain, "make it green", 1).picture.convert("L"), np.float32)
+    before = np.asarray(plain.convert("L"), np.float32)
+    edges = cv2.dilate((np.abs(cv2.Laplacian(before, cv2.CV_32F)) > 8).astype(np.uint8), np.ones((13, 13), np.uint8))
+    inside = (edges == 0) & (before < 200) & (before > 150)
+    assert inside.sum() > 1000
+    assert np.abs(after - cv2.GaussianBlur(after, (0, 0), 3))[inside].mean() < 1
 
 
 def test_strength_is_how_far_an_edit_moves(painter: Painter) -> None:
