@@ -215,14 +215,14 @@ def guided(painted: Tensor, guide: Tensor) -> Tensor:
 
     def covariance(one: Tensor, two: Tensor) -> Tensor:
         """(1, h, w, 3, 3) of every window."""
-        products = mean((one[:, :, None] * two[:, None]).flatten(1, 2)).unflatten(1, (3, 3))
+        products = mean((one[:, :, None] * two[:, None]).flatten(1, 2)).view(len(one), 3, 3, *one.shape[2:])
         return (products - mean(one)[:, :, None] * mean(two)[:, None]).permute(0, 3, 4, 1, 2)
 
     spread = covariance(colours, colours) + _FLAT * torch.eye(3)
     slope = torch.linalg.solve(spread, covariance(colours, wanted)).permute(0, 3, 4, 1, 2)
     shift = mean(wanted) - (slope * mean(colours)[:, :, None]).sum(1)
     maps = F.interpolate(mean(torch.cat([slope.flatten(1, 2), shift], dim=1)), scale_factor=2, mode="bilinear")
-    return (maps[:, :9].unflatten(1, (3, 3)) * guide[:, :, None]).sum(1) + maps[:, 9:]
+    return (maps[:, :9].view(len(guide), 3, 3, *guide.shape[2:]) * guide[:, :, None]).sum(1) + maps[:, 9:]
 
 
 def sketch(prior: DraftPrior, vae: BlockAutoencoder, codes: Tensor) -> Tensor:
