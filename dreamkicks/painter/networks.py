@@ -85,16 +85,14 @@ class BlockAutoencoder(ModelMixin, ConfigMixin):
 
 
 def without_checkers(pictures: Tensor) -> Tensor:
-    """Pictures (n, 3, h, w) less what turns its sign from pixel to pixel, along and down, which hardly anything in a photograph does.
+    """Pictures (n, 3, h, w) less what turns its sign from pixel to pixel both ways, which hardly anything in a photograph does.
 
-    Learned upsampling is prone to it (Odena et al. 2016, doi:10.23915/distill.00003).
+    Learned upsampling is prone to it (Odena et al. 2016, doi:10.23915/distill.00003). What turns one way only is left, though the
+    decoder paints some: without it, pictures are too soft (kernel distance x 1000 of 200 dreams 46 in place of 23).
     """
-    along = (
-        torch.tensor([-1, 6, -15, 20, -15, 6, -1], device=pictures.device, dtype=pictures.dtype).repeat(3, 1, 1, 1) / 64
-    )
-    for kernel, border in ((along, (3, 3, 0, 0)), (along.mT, (0, 0, 3, 3))):
-        pictures = pictures - F.conv2d(F.pad(pictures, border, mode="replicate"), kernel, groups=3)
-    return pictures
+    around = F.pad(pictures, (1, 1, 1, 1), mode="replicate")
+    along = (2 * around[..., 1:-1] - around[..., :-2] - around[..., 2:]) / 4
+    return pictures - (2 * along[..., 1:-1, :] - along[..., :-2, :] - along[..., 2:, :]) / 4
 
 
 class BlueprintEncoder(ModelMixin, ConfigMixin):
