@@ -205,10 +205,10 @@ def guided(painted: Tensor, guide: Tensor) -> Tensor:
     """A painted picture (1, 3, h, w) with no other details than those of the one it was painted over.
 
     The network is trained to paint details where a draft has none, and can't tell a draft from a plain picture to edit. So in every
-    window the result is the linear map of the guide's colours that comes nearest to what was painted (guided filter, He et al.
-    2010, doi:10.1007/978-3-642-15549-9_1), found at half the size (arXiv:1505.00996).
+    window the change is the linear map of the guide's colours that comes nearest to what was painted (guided filter, He et al. 2010,
+    doi:10.1007/978-3-642-15549-9_1), found at half the size (arXiv:1505.00996). What is finer stays as it was.
     """
-    colours, wanted = F.avg_pool2d(guide, 2), F.avg_pool2d(painted, 2)
+    colours, wanted = F.avg_pool2d(guide, 2), F.avg_pool2d(painted - guide, 2)
 
     def mean(x: Tensor) -> Tensor:
         return F.avg_pool2d(x, _WINDOW, 1, _WINDOW // 2, count_include_pad=False)
@@ -222,7 +222,7 @@ def guided(painted: Tensor, guide: Tensor) -> Tensor:
     slope = torch.linalg.solve(spread, covariance(colours, wanted)).permute(0, 3, 4, 1, 2)
     shift = mean(wanted) - (slope * mean(colours)[:, :, None]).sum(1)
     maps = F.interpolate(mean(torch.cat([slope.flatten(1, 2), shift], dim=1)), scale_factor=2, mode="bilinear")
-    return (maps[:, :9].view(len(guide), 3, 3, *guide.shape[2:]) * guide[:, :, None]).sum(1) + maps[:, 9:]
+    return guide + (maps[:, :9].view(len(guide), 3, 3, *guide.shape[2:]) * guide[:, :, None]).sum(1) + maps[:, 9:]
 
 
 def sketch(prior: DraftPrior, vae: BlockAutoencoder, codes: Tensor) -> Tensor:
