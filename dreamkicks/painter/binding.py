@@ -49,7 +49,12 @@ class Binder:
         """What was told by its colour and is about to get another: "make the white sole ..."."""
         self._spared: set[str] = set()
         """Of what everything else gets."""
-        self._changing = self._leaving = self._sparing = False
+        self._changing = False
+        """A verb was said: what has a colour already may get another."""
+        self._leaving = False
+        """What comes is what there is now: "from red"."""
+        self._sparing = False
+        """What comes is spared: "except the sole"."""
         self._modifier: tuple[float, float] | None = None
         self._negated = False
         self._all = False
@@ -194,11 +199,8 @@ class Binder:
     def _take_verb(self, phrase: Phrase, later: list[Phrase]) -> None:
         self._changing = True
 
-    def _take_swap(self, phrase: Phrase, later: list[Phrase]) -> None:
-        self._leaving = True  # "swap the red for blue"
-
     def _take_from(self, phrase: Phrase, later: list[Phrase]) -> None:
-        self._leaving = True
+        self._leaving = True  # "from red to blue", "swap the red for blue"
 
     def _take_to(self, phrase: Phrase, later: list[Phrase]) -> None:
         self._leaving = False
