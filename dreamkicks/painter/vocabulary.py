@@ -10,7 +10,6 @@ import math
 import re
 import tomllib
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 from dreamkicks import locations
@@ -18,8 +17,10 @@ from dreamkicks.painter.binding import Binder, Phrase
 from dreamkicks.painter.blueprint import Blueprint, Lab
 from dreamkicks.painter.colour import lab_of_hex
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?|[,;.:!?]")
+_WORD = re.compile(r"#[0-9a-fA-F]{6}\b|[^\W_]+(?:['’][^\W_]+)?|[,;.:!?]")
 _LONGEST_PHRASE = 4
+_ALIKE = 45
+"""Distance (CIE76) of two colours up to which one may be a kind of the other."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +73,34 @@ def _phrases(text: str) -> list[Phrase]:
                 place += length
                 break
         else:
-            kind = "unknown" if words[place][0].isalnum() else "stop" if words[place] == ":" else "pause"
-            found.append(Phrase(kind, None, words[place]))
+            found.append(_unlisted(words[place]))
             place += 1
-    return _doubled(found)
+    return _doubled(_compound(found))
+
+
+def _unlisted(word: str) -> Phrase:
+    """A word that the lexicon does not have: the code of a colour, a mark, or a word that nobody knows."""
+    if word.startswith("#"):
+        return Phrase("colour", lab_of_hex(word), word)
+    return Phrase("unknown" if word[0].isalnum() else "stop" if word == ":" else "pause", None, word)
+
+
+def _compound(phrases: list[Phrase]) -> list[Phrase]:
+    """Two like colours in a row are one, which the first tells more closely: "charcoal black". "Black white" are two."""
+    joined = phrases[:1]
+    for phrase in phrases[1:]:
+        last = joined[-1]
+        if last.kind == phrase.kind == "colour" and 0 < math.dist(last.value, phrase.value) < _ALIKE:
+            joined[-1] = replace(last, written=f"{last.written} {phrase.written}")
+        else:
+            joined.append(phrase)
+    return joined
 
 
 def _doubled(phrases: list[Phrase]) -> list[Phrase]:
     """Of "white on white" only one stays: all of it is white."""
-    content = [phrase for phrase in phrases if phrase.kind != "stop"]
-    for one, two in pairwise(content):
-        if one.kind == two.kind == "colour" and one.value == two.value:
-            place = phrases.index(one)
+    for place, (one, on, two) in enumerate(zip(phrases, phrases[1:], phrases[2:], strict=False)):
+        if on.written.lower() == "on" and one.kind == two.kind == "colour" and one.value == two.value:
             return [*phrases[:place], replace(one, kind="all"), *phrases[place + 1 :]]
     return phrases
 

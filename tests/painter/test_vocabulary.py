@@ -56,6 +56,32 @@ def parts(text: str, base: Blueprint | None = None) -> dict[str, str]:
         ("red for the upper and white for the sole", {"upper": "red", "sole": "white"}),
         ("everything black except the sole", dict.fromkeys(("upper", "accent", "toe", "heel"), "black")),
         ("everything but not the sole black", dict.fromkeys(("upper", "accent", "toe", "heel"), "black")),
+        ("everything but the sole black", dict.fromkeys(("upper", "accent", "toe", "heel"), "black")),
+        ("everything black but the sole", dict.fromkeys(("upper", "accent", "toe", "heel"), "black")),
+        ("all black but white soles", dict.fromkeys(COLOURED_PARTS, "black") | {"sole": "white"}),
+        ("all black except the toe, heel and sole", dict.fromkeys(("upper", "accent"), "black")),
+        ("red toe, everything else white", dict.fromkeys(COLOURED_PARTS, "white") | {"toe": "red"}),
+        ("keep the sole, make everything else black", dict.fromkeys(("upper", "accent", "toe", "heel"), "black")),
+        ("keep the sole the same and make the upper blue", {"upper": "blue"}),
+        ("keep everything the same but make the sole red", {"sole": "red"}),
+        ("the whole sole red", {"sole": "red"}),
+        ("all white sole", {"sole": "white"}),
+        ("make it black and the sole white", {"upper": "black", "sole": "white"}),
+        ("make it black and the laces white", {"upper": "black"}),
+        ("upper red sole white", {"upper": "red", "sole": "white"}),
+        ("sole white heel red toe blue", {"sole": "white", "heel": "red", "toe": "blue"}),
+        ("the sole red too and the heel black", {"sole": "red", "heel": "black"}),
+        ("add red to the heel", {"heel": "red"}),
+        ("don't make the sole white", {}),
+        ("white instead of black", {"upper": "white"}),
+        ("it is too red", {}),
+        ("no stripes white sole", {"sole": "white"}),
+        ("charcoal black upper", {"upper": "charcoal"}),
+        ("black white low top", {"upper": "black", "accent": "white"}),
+        ("neon orange sole", {"sole": "orange"}),
+        ("#ff8800 with a #000000 sole", {"upper": "orange", "sole": "black"}),
+        ("a lighter shade of blue", {"upper": "blue"}),
+        ("turn it back to white", {"upper": "white"}),
     ],
 )
 def test_a_colour_belongs_to_a_part(text: str, coloured: dict[str, str]) -> None:
@@ -87,6 +113,31 @@ def test_what_is_there_is_told_from_what_it_shall_be(text: str, coloured: dict[s
 def test_a_part_that_gets_nothing_was_named_in_vain() -> None:
     assert read("red laces and toe").ignored == ("red", "laces", "toe")
     assert read("a chunky sole").ignored == read("all red except the sole").ignored == ()
+    assert read("thicker stripes").ignored == ("thicker", "stripes")
+
+
+def test_a_colour_that_finds_no_place_is_ignored() -> None:
+    assert read("red, white and blue").ignored == ("blue",)
+    assert read("swap red and white").ignored == ("red", "white")
+
+
+@pytest.mark.parametrize(
+    ("text", "slot", "value"),
+    [
+        ("make the sole high", "sole_height", 0.18),
+        ("a low white sole", "sole_height", 0.07),
+        ("a high platform sole", "sole_height", 0.22),
+        ("slim sole with thick stripes", "sole_height", 0.06),
+        ("thick white stripes", "sole_height", None),
+        ("lower the sole", "height", None),
+        ("not as high", "height", None),
+        ("a low-top instead of a high-top", "height", 0.44),
+        ("high quality white sneaker", "height", None),
+        ("remove the pattern", "pattern", 0.08),
+    ],
+)
+def test_a_size_is_of_what_it_is_said_of(text: str, slot: str, value: float | None) -> None:
+    assert getattr(read(text).blueprint, slot) == value
 
 
 @pytest.mark.parametrize(
@@ -156,6 +207,13 @@ def test_relative_words_start_from_the_picture() -> None:
     taller = read("taller", base).blueprint.height
     assert taller is not None and taller > 0.45
     assert read("higher sole", base).blueprint.height is None
+    everything = read("make everything darker", base).blueprint
+    assert (everything.upper, everything.sole, everything.heel) == (darker, sole.sole, None)
+    both = read("make it lighter and the sole darker", base).blueprint
+    assert (both.upper, both.sole) == (lighter, sole.sole)
+    list_of_parts = read("darker sole and upper", base)
+    assert (list_of_parts.blueprint.upper, list_of_parts.blueprint.sole) == (darker, sole.sole)
+    assert list_of_parts.ignored == ()
 
 
 def test_shades_of_a_colour() -> None:
