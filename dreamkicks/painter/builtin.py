@@ -79,8 +79,8 @@ class BuiltinPainter:
         run = _Run(reading, seed, self.preset, on_step, self.preset.steps, mirrored)
         asked = reading.blueprint
         if asked.is_empty():
-            run.remark = _NOTHING
-            return run.painting(now)
+            run.remark, run.mirrored = _NOTHING, False
+            return run.painting(picture)
         if not is_side_view(np.asarray(now)):
             run.remark = _FOREIGN
         moved = 1.0 if strength is None else strength

@@ -183,10 +183,12 @@ def test_a_shoe_that_faces_left_is_painted_as_one_that_faces_right(painter: Pain
 
 @pytest.mark.parametrize("words", ["glowing unicorns", "sole", "make it nice"])
 def test_what_it_can_not_paint_leaves_the_picture_as_it_is(painter: Painter, words: str) -> None:
-    before = painter.imagine("a red low-top", 3).picture
-    after = painter.edit(before, words, 1)
-    assert after.picture.tobytes() == before.tobytes() and after.steps == 0
-    assert after.remark is not None and "Nothing" in after.remark
+    dream = painter.imagine("a red low-top", 3).picture
+    photograph = ImageOps.mirror(ImageOps.pad(dream, (400, 300), color="tan"))
+    for before in (dream, photograph):
+        after = painter.edit(before, words, 1)
+        assert after.picture.tobytes() == before.tobytes() and after.steps == 0
+        assert after.remark is not None and "Nothing" in after.remark
 
 
 def test_pictures_that_are_no_side_views_are_remarked_on(painter: Painter) -> None:
