@@ -18,7 +18,10 @@ lint: $(VENV)/installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Train all built-in models anew from the photographs in DATA; hours on two CPU cores.
+# Train all built-in models anew from the photographs in DATA; hours on two CPU cores. A fifth more of them if the C library gave
+# freed memory back at once (2.5 in place of 2.0 s a step of the painter's last stage).
+models: export MALLOC_MMAP_MAX_ := 0
+models: export MALLOC_TRIM_THRESHOLD_ := 100000000000
 models: $(VENV)/installed-test
 	$(BIN)/python -m scripts.train_encoder $(DATA)
 	$(BIN)/python -m scripts.train_brands $(DATA)
@@ -26,7 +29,7 @@ models: $(VENV)/installed-test
 	$(BIN)/python -m scripts.build_concepts
 
 clean:
-	rm -rf $(VENV) dist build dreams .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .train dist build dreams .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(VENV)/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

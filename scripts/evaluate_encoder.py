@@ -9,10 +9,8 @@ to picture (precision at 10), and how often a changed picture still finds its or
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import itertools
-import tarfile
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,6 +32,7 @@ from dreamkicks.encoder.encoder import Encoder, open_encoder
 from dreamkicks.painter.measure import measure
 from dreamkicks.painter.painter import open_painter
 from dreamkicks.painter.vocabulary import colour_name, silhouette_name
+from scripts.lib.archives import pictures_of
 from scripts.lib.baselines import Describe, Lite0, chance, hog, pixels
 from scripts.lib.photographs import BRANDS
 from scripts.lib.split import FOLDS, fold, held_out
@@ -50,22 +49,12 @@ class Photograph:
 
 
 def load(data: Path, kind: str, wanted: Callable[[str], bool]) -> list[Photograph]:
-    """The photographs of a kind from the groups that are wanted, with their rows of its table, where it has one."""
-    rows: dict[str, dict[str, str]] = {}
-    if (data / kind / f"{kind}.csv").exists():
-        with open(data / kind / f"{kind}.csv", newline="", encoding="utf-8") as file:
-            rows = {row["file"]: row for row in csv.DictReader(file)}
+    """The photographs of a kind whose group is wanted."""
     found = []
-    for archive in sorted((data / kind).glob("*.tar")):
-        with tarfile.open(archive) as tar:
-            for member in tqdm(tar.getmembers(), desc=f"read {archive.name}"):
-                row = rows.get(member.name, {})
-                group = row.get("group", member.name)
-                stream = tar.extractfile(member) if wanted(group) else None
-                if stream is not None:
-                    picture = Image.open(io.BytesIO(stream.read())).convert("RGB")
-                    words = [row.get(name, "") for name in ("brand", "title", "colour")]
-                    found.append(Photograph(picture, *words, group))
+    for row, read in pictures_of(data, kind):
+        group = row.get("group", row["file"])
+        if wanted(group):
+            found.append(Photograph(read(), *(row.get(name, "") for name in ("brand", "title", "colour")), group))
     return found
 
 

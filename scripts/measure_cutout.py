@@ -9,11 +9,8 @@ and shoe they share. Then which way round a shoe is thought to face, and which p
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import random
-import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,19 +20,10 @@ from tqdm import tqdm
 from dreamkicks.painter.cutout import cut_out
 from dreamkicks.painter.framing import frame
 from dreamkicks.painter.measure import edges, faces_left, is_side_view, outline
+from scripts.lib.archives import pictures_of
 from scripts.lib.split import held_out
 
 SIZES = ((320, 240), (256, 256), (320, 180), (240, 320))
-
-
-def pictures(data: Path, kind: str) -> Iterator[tuple[str, Image.Image]]:
-    """All pictures of a kind, each with its name."""
-    for archive in sorted((data / kind).glob("*.tar")):
-        with tarfile.open(archive) as tar:
-            for member in tqdm(tar.getmembers(), desc=f"read {archive.name}"):
-                stream = tar.extractfile(member)
-                if stream is not None:
-                    yield member.name, Image.open(io.BytesIO(stream.read())).convert("RGB")
 
 
 def floor(picture: Image.Image) -> Image.Image:
@@ -100,15 +88,13 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=500, help="how many side views are set on floors")
     arguments = parser.parse_args()
     data, draw = arguments.data, random.Random(0)
-    with open(data / "side" / "side.csv", newline="", encoding="utf-8") as file:
-        held = {row["file"] for row in csv.DictReader(file) if held_out(row["group"])}
     known, shoes = [], []
-    for name, picture in pictures(data, "side"):
-        if name in held:
-            shoes.append(picture)
+    for row, read in pictures_of(data, "side"):
+        if held_out(row["group"]):
+            shoes.append(read())
         else:
-            known.append(edges(outline(np.asarray(picture))))
-    phone = [picture for _, picture in pictures(data, "phone")]
+            known.append(edges(outline(np.asarray(read()))))
+    phone = [read() for _, read in pictures_of(data, "phone")]
     tiles = [floor(picture) for picture in phone]
 
     overlap, doubted, right = [], [], []
@@ -120,7 +106,7 @@ def main() -> None:
     for framed in plain:
         pixels = np.asarray(framed)
         right += [not faces_left(pixels), faces_left(pixels[:, ::-1])]
-    others = [remarked(frame(picture)) for _, picture in pictures(data, "other")]
+    others = [remarked(frame(read())) for _, read in pictures_of(data, "other")]
     floors = [remarked(frame(picture)) for picture in tqdm(phone, desc="phone pictures")]
 
     good, doubt = np.array(overlap) > 0.8, np.array(doubted)

@@ -9,10 +9,8 @@ colours.
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import random
-import tarfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,21 +22,10 @@ from tqdm import tqdm
 from dreamkicks.catalogue.likeness import same_picture, signature
 from dreamkicks.painter.colour import to_lab
 from dreamkicks.painter.measure import measure
+from scripts.lib.archives import pictures_of
 from scripts.lib.pairs import recolour
 
 _OTHER = 30.0  # how far a new colour is from the old one at least, in CIELAB
-
-
-def side_views(data: Path) -> Iterator[tuple[str, Image.Image]]:
-    """All of them, each with its group: photographs of one shoe share it."""
-    with open(data / "side" / "side.csv", newline="", encoding="utf-8") as file:
-        groups = {row["file"]: row["group"] for row in csv.DictReader(file)}
-    for archive in sorted((data / "side").glob("*.tar")):
-        with tarfile.open(archive) as tar:
-            for member in tar.getmembers():
-                stream = tar.extractfile(member)
-                if stream is not None and member.name in groups:
-                    yield groups[member.name], Image.open(io.BytesIO(stream.read())).convert("RGB")
 
 
 def same(picture: Image.Image) -> Iterator[tuple[str, Image.Image]]:
@@ -79,7 +66,8 @@ def main() -> None:
     draw = random.Random(0)
     tried, matched = Counter[str](), Counter[str]()
     groups, signatures = [], []
-    for group, picture in tqdm(side_views(data), desc="side views"):
+    for row, read in pictures_of(data, "side"):
+        group, picture = row["group"], read()
         own = signature(picture)
         groups.append(group)
         signatures.append(own)

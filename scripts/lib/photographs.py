@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import random
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from dreamkicks.painter.blueprint import Blueprint
 from dreamkicks.painter.measure import measure
 from dreamkicks.painter.vocabulary import colour_name, silhouette_name
 from dreamkicks.pictures import fit_square
+from scripts.lib.archives import load_rows, pictures_of
 from scripts.lib.split import held_out
 
 BRANDS = (
@@ -63,44 +60,34 @@ def caption(shown: Blueprint, brand: str) -> str:
 
 def load_photographs(data: Path, size: int, cache: Path) -> tuple[np.ndarray, list[Photograph]]:
     """Pictures (n, size, size, 3) uint8 padded to squares on white, and what is known of each."""
-    tables = {}
-    for kind in ("side", "labelled"):
-        with open(data / kind / f"{kind}.csv", newline="", encoding="utf-8") as file:
-            tables[kind] = {row["file"]: row for row in csv.DictReader(file)}
     array = cache / f"photographs-{size}.npy"
-    fresh = [] if not array.exists() else None
+    fresh: list[np.ndarray] | None = None if array.exists() else []
     known = []
     for kind in ("side", "labelled", "other"):
-        for archive in sorted((data / kind).glob("*.tar")):
-            with tarfile.open(archive) as tar:
-                for member in tqdm(tar.getmembers(), desc=f"read {archive.name}"):
-                    stream = tar.extractfile(member)
-                    row = tables.get(kind, {}).get(member.name, {})
-                    if stream is None or (kind != "other" and not row):
-                        continue
-                    picture, shown = None, None
-                    if fresh is not None or kind == "side":
-                        picture = Image.open(io.BytesIO(stream.read())).convert("RGB")
-                    if kind == "side" and picture is not None:
-                        found = measure(np.asarray(picture.resize((128, 128), Image.Resampling.LANCZOS)))
-                        shown = found.blueprint if found else None
-                    if fresh is not None and picture is not None:
-                        fresh.append(np.asarray(fit_square(picture, size)))
-                    known.append(
-                        Photograph(
-                            kind=kind,
-                            brand=row.get("brand", ""),
-                            title=row.get("title", ""),
-                            colour=row.get("colour", ""),
-                            type=row.get("type", ""),
-                            held=held_out(row.get("group", member.name)),
-                            shown=shown,
-                        )
-                    )
+        for row, read in pictures_of(data, kind):
+            shown = None
+            if fresh is not None or kind == "side":
+                picture = read()
+                if kind == "side":
+                    found = measure(np.asarray(picture.resize((128, 128), Image.Resampling.LANCZOS)))
+                    shown = found.blueprint if found else None
+                if fresh is not None:
+                    fresh.append(np.asarray(fit_square(picture, size)))
+            known.append(
+                Photograph(
+                    kind=kind,
+                    brand=row.get("brand", ""),
+                    title=row.get("title", ""),
+                    colour=row.get("colour", ""),
+                    type=row.get("type", ""),
+                    held=held_out(row.get("group", row["file"])),
+                    shown=shown,
+                )
+            )
     if fresh is not None:
         cache.mkdir(parents=True, exist_ok=True)
         np.save(array, np.stack(fresh))
-    return np.load(array, mmap_mode="r"), known
+    return load_rows(array, len(known)), known
 
 
 def draw_text(photograph: Photograph, draw: random.Random) -> str:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
+from scripts.lib.archives import pictures_of
 from scripts.lib.split import held_out
 
 
@@ -33,15 +31,9 @@ def load_side_views(data: Path, cache: Path, side: int = 128) -> SideViews:
     if not (array.exists() and listing.exists()):
         cache.mkdir(parents=True, exist_ok=True)
         pictures, names = [], []
-        for archive in sorted((data / "side").glob("*.tar")):
-            with tarfile.open(archive) as tar:
-                for member in tqdm(tar.getmembers(), desc=f"decode {archive.name}"):
-                    stream = tar.extractfile(member)
-                    if stream is None or member.name not in rows:
-                        continue
-                    picture = Image.open(io.BytesIO(stream.read())).convert("RGB")
-                    pictures.append(np.asarray(picture.resize((side, side), Image.Resampling.LANCZOS)))
-                    names.append(member.name)
+        for row, read in pictures_of(data, "side"):
+            pictures.append(np.asarray(read().resize((side, side), Image.Resampling.LANCZOS)))
+            names.append(row["file"])
         np.save(array, np.stack(pictures))
         listing.write_text("\n".join(names))
     names = listing.read_text().splitlines()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import csv
-import io
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from dreamkicks.encoder.encoder import Encoder
+from scripts.lib.archives import load_rows, pictures_of
 from scripts.lib.photographs import BRANDS
 from scripts.lib.split import fold, held_out
 
@@ -36,51 +34,36 @@ class Embedded:
     brands: tuple[str, ...] = BRANDS
 
 
-def embed_photographs(
-    data: Path,
-    encoder: Encoder,
-    work: Path,
-    kinds: tuple[str, ...] = ("labelled", "other", "phone"),
-    labels: Path = VIEWS,
-) -> Embedded:
-    """Read the tars of `kinds` below `data` and encode their pictures as they are, 64 at a time.
+def embed_photographs(data: Path, encoder: Encoder, work: Path, labels: Path = VIEWS) -> Embedded:
+    """Read the labelled photographs, the other things and the phone pictures below `data`, and encode them as they are, 64 at a time.
 
     `labels` is a table of file and view.
     """
     work.mkdir(parents=True, exist_ok=True)
-    table: list[tuple[str, dict[str, str], str]] = []
+    table: list[tuple[str, dict[str, str]]] = []
     vectors = []
-    for kind in kinds:
-        rows: dict[str, dict[str, str]] = {}
-        if (data / kind / f"{kind}.csv").exists():
-            with open(data / kind / f"{kind}.csv", newline="", encoding="utf-8") as file:
-                rows = {row["file"]: row for row in csv.DictReader(file)}
-        kept = work / f"{kind}-{encoder.identity}.npy"
+    for kind in ("labelled", "other", "phone"):
+        kept, first = work / f"{kind}-{encoder.identity}.npy", len(table)
+        fresh: list[np.ndarray] | None = None if kept.exists() else []
         batch: list[Image.Image] = []
-        done: list[np.ndarray] = []
-        for archive in sorted((data / kind).glob("*.tar")):
-            with tarfile.open(archive) as tar:
-                for member in tqdm(tar.getmembers(), desc=f"encode {archive.name}"):
-                    stream = tar.extractfile(member)
-                    if stream is None:
-                        continue
-                    table.append((kind, rows.get(member.name, {}), member.name))
-                    if not kept.exists():
-                        batch.append(Image.open(io.BytesIO(stream.read())).convert("RGB"))
-                        if len(batch) == 64:
-                            done.append(encoder.pictures(batch))
-                            batch = []
-        if not kept.exists():
-            np.save(kept, np.concatenate([*done, encoder.pictures(batch)]))
-        vectors.append(np.load(kept))
+        for row, read in pictures_of(data, kind):
+            table.append((kind, row))
+            if fresh is not None:
+                batch.append(read())
+                if len(batch) == 64:
+                    fresh.append(encoder.pictures(batch))
+                    batch = []
+        if fresh is not None:
+            np.save(kept, np.concatenate([*fresh, encoder.pictures(batch)]))
+        vectors.append(load_rows(kept, len(table) - first))
     with open(labels, newline="", encoding="utf-8") as file:
         seen = {row["file"]: row["view"] for row in csv.DictReader(file)}
-    groups = [row.get("group", name) for _, row, name in table]
+    groups = [row.get("group", row["file"]) for _, row in table]
     return Embedded(
         vectors=np.concatenate(vectors),
-        kind=np.array([kind for kind, _, _ in table]),
-        view=np.array([seen.get(name) or row.get("view") or kind for kind, row, name in table]),
-        brand=np.array([BRANDS.index(row["brand"]) if row.get("brand") in BRANDS else -1 for _, row, _ in table]),
+        kind=np.array([kind for kind, _ in table]),
+        view=np.array([seen.get(row["file"]) or row.get("view") or kind for kind, row in table]),
+        brand=np.array([BRANDS.index(row["brand"]) if row.get("brand") in BRANDS else -1 for _, row in table]),
         held=np.array([held_out(group) for group in groups]),
         fold=np.array([fold(group) for group in groups]),
     )
