@@ -32,7 +32,7 @@ from dreamkicks.painter.painter import open_painter
 from dreamkicks.painter.pipeline import SIDE
 from dreamkicks.painter.vocabulary import read, silhouette_name
 from scripts.lib.baselines import Lite0
-from scripts.lib.critic import repetition
+from scripts.lib.critic import details, repetition
 from scripts.lib.distances import frechet, kernel, nearest, recall
 from scripts.lib.sheet import sheet
 from scripts.lib.sideviews import load_side_views
@@ -165,7 +165,9 @@ def realism(painter: BuiltinPainter, data: Path, work: Path, count: int) -> tupl
     )
     print("\n| lattice: likeness of details to those 16 px on | along | down |\n|---|---|---|")
     for name, pictures in (("held-out photographs", photographs["held"]), ("random dreams", dreams)):
-        along, down = np.mean([repetition(to_tensor(np.asarray(picture)))[0].numpy() for picture in pictures], axis=0)
+        along, down = np.mean(
+            [repetition(details(to_tensor(np.asarray(picture))))[0].numpy() for picture in pictures], axis=0
+        )
         print(f"| {name} | {along:.2f} | {down:.2f} |")
     return dreams, photographs["held"]
 
@@ -208,7 +210,9 @@ def editing(painter: BuiltinPainter, name: str, pictures: Sequence[Image.Image],
     for place, edit in enumerate(tqdm(edits(random.Random(1), count), desc="edit")):
         # What is so already can't be done.
         open_to = (one for one in itertools.islice(measured, len(pictures)) if not edit.done(one[1], one[1]))
-        before, shown = next(open_to)
+        before, shown = next(open_to, (None, None))
+        if before is None:
+            continue
         after = painter.edit(before, edit.instruction, place).picture
         found = seen(after)
         done[edit.kind].append(found is not None and edit.done(shown, found))
@@ -229,8 +233,7 @@ def curve(painter: BuiltinPainter, dreams: Sequence[Image.Image], count: int) ->
     for guidance in (1.0, 1.5, 2.0, 3.0, 4.5):
         object.__setattr__(painter.preset, "guidance", guidance)
         near, along = [], []
-        for place, name in zip(range(count), itertools.cycle(UPPERS), strict=False):
-            before = dreams[place]
+        for place, (before, name) in enumerate(zip(dreams[:count], itertools.cycle(UPPERS), strict=False)):
             after = painter.edit(before, f"make it {name}", place).picture
             shown = seen(before)
             was = named(shown.blueprint.upper, UPPERS) if shown else "white"
@@ -246,8 +249,7 @@ def curve(painter: BuiltinPainter, dreams: Sequence[Image.Image], count: int) ->
 
 def paraphrases(painter: BuiltinPainter, dreams: Sequence[Image.Image]) -> None:
     same = []
-    for place, instruction in enumerate(INSTRUCTIONS):
-        before = dreams[place]
+    for place, (before, instruction) in enumerate(zip(dreams, INSTRUCTIONS, strict=False)):
         outcomes = {painter.edit(before, way.format(instruction), place).picture.tobytes() for way in WAYS}
         same.append(len(outcomes) == 1)
     print(f"\nparaphrases: {np.mean(same):.0%} of {len(same)} instructions said five ways give one picture")
@@ -262,9 +264,10 @@ def chains(painter: BuiltinPainter, name: str, pictures: Sequence[Image.Image]) 
             picture = painter.edit(picture, instruction, step).picture
         sharp[len(words)].append(sharpness(picture))
         paper.append(np.asarray(picture)[:, :4].mean())
-    change = np.median(sharp[len(words)]) / np.median(sharp[0])
+    change = ", ".join(f"{np.median(sharp[step + 1]) / np.median(sharp[0]):.2f}" for step in range(len(words)))
     print(
-        f"\nsix edits in a row of {len(pictures)} {name}: sharpness {change:.2f} of what it was (median), paper {np.mean(paper):.1f} of 255"
+        f"\nedits in a row of {len(pictures)} {name}: sharpness after each {change} of what it was (medians), "
+        f"paper {np.mean(paper):.1f} of 255"
     )
 
 

@@ -107,35 +107,43 @@ def unlikeness(one: list[Tensor], two: list[Tensor]) -> Tensor:
     return torch.stack(far).mean(0)
 
 
-def repetition(pictures: Tensor) -> Tensor:
-    """How alike the details of pictures (n, 3, h, w) are to those a cell of the latents further along and further down, (n, 2) in -1..1.
+def repetition(fine: Tensor) -> Tensor:
+    """How alike pictures' details (n, 1, h, w) are to those a cell of the latents further along and further down, (n, 2) in -1..1.
 
     Where latents are even, a convolutional decoder can only paint what comes again in every cell. A critic takes such a lattice for
     detail: dreams came to 0.40 along and 0.05 down, photographs are at 0.26 and 0.00.
     """
-    fine = details(pictures)
     pairs = ((fine[..., CELL:], fine[..., :-CELL]), (fine[..., CELL:, :], fine[..., :-CELL, :]))
     return torch.stack(
         [F.cosine_similarity(one.flatten(1), two.flatten(1), dim=1, eps=1e-3) for one, two in pairs], dim=1
     )
 
 
-def sameness(pictures: Tensor, usual: Tensor) -> Tensor:
+def sameness(fine: Tensor, usual: Tensor) -> Tensor:
     """How far the mean of all such pictures' details is from `usual`, the mean (1, 1, h, w) of photographs' details.
 
     A critic that sees one picture at a time is content with one set of laces and stitches for all. Estimated without bias from
-    pictures (n, 3, h, w) as the mean product of two, so what differs from picture to picture is free; squared, of -1..1.
+    the details (n, 1, h, w) as the mean product of two, so what differs from picture to picture is free; squared, of -1..1.
     """
-    apart = (details(pictures) - usual).flatten(1)
+    apart = (fine - usual).flatten(1)
     return (apart.sum(0).square() - apart.square().sum(0)).mean() / (len(apart) * (len(apart) - 1))
 
 
 def details(pictures: Tensor) -> Tensor:
-    """What two moving averages leave over of the pictures' light and dark, (n, 1, h, w)."""
+    """What two moving averages leave over of the light and dark of pictures (n, 3, h, w), (n, 1, h, w)."""
     grey = soft = pictures.mean(1, keepdim=True)
-    for _ in range(2):
-        soft = F.avg_pool2d(soft, 11, 1, 5, count_include_pad=False)
+    ones = torch.ones_like(grey[:1])
+    for axis in (-2, -1, -2, -1):
+        soft = _sums_around(soft, axis) / _sums_around(ones, axis)
     return grey - soft
+
+
+def _sums_around(maps: Tensor, axis: int, reach: int = 5) -> Tensor:
+    """Of what lies within so many px either way on an axis, by running sums: pooling takes five times as long."""
+    padding = (reach + 1, reach) if axis == -1 else (0, 0, reach + 1, reach)
+    sums = F.pad(maps, padding).cumsum(axis)
+    size = maps.shape[axis]
+    return sums.narrow(axis, 2 * reach + 1, size) - sums.narrow(axis, 0, size)
 
 
 def look_closer(pictures: list[Tensor]) -> list[Tensor]:

@@ -106,8 +106,9 @@ def train_one_step(
         unlike = unlikeness([one[same] for one in seen], [one[same] for one in known]).mean()
         drafted = F.avg_pool2d(vae.synthesis(source[again:]), 8)
         strayed = F.l1_loss(F.avg_pool2d(pictures[again:], 16), drafted)
-        repeated = F.relu(repetition(pictures) - repetition(real).mean(0)).mean()
-        alike = sameness(pictures[again:], usual)
+        fine = details(pictures)
+        repeated = F.relu(repetition(fine) - repetition(details(real)).mean(0)).mean()
+        alike = sameness(fine[again:], usual)
         likeness = config["latent"] * latent + config["pixel"] * (pixel + strayed) + config["unlike"] * unlike
         variety = config["repetition"] * repeated + config["sameness"] * alike
         with torch.autocast(device.type, torch.bfloat16):

@@ -246,7 +246,7 @@ def test_the_concepts(tmp_path: Path, run: Callable[..., None]) -> None:
 def test_a_lattice_repeats_itself_and_noise_does_not() -> None:
     import torch
 
-    from scripts.lib.critic import CELL, repetition
+    from scripts.lib.critic import CELL, details, repetition
 
     draw = torch.Generator().manual_seed(0)
     cell = torch.rand(1, 3, CELL, CELL, generator=draw) - 0.5
@@ -255,6 +255,6 @@ def test_a_lattice_repeats_itself_and_noise_does_not() -> None:
         "noise": torch.rand(1, 3, 4 * CELL, 4 * CELL, generator=draw) - 0.5,
         "plain": torch.zeros(1, 3, 4 * CELL, 4 * CELL),
     }
-    along, down = zip(*[repetition(sheet)[0].tolist() for sheet in sheets.values()], strict=True)
+    along, down = zip(*[repetition(details(sheet))[0].tolist() for sheet in sheets.values()], strict=True)
     assert along == pytest.approx((1, 0, 0), abs=0.1)
     assert down == pytest.approx((1, 0, 0), abs=0.1)
