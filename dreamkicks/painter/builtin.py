@@ -22,7 +22,7 @@ from dreamkicks.painter.measure import Measured, faces_left, is_side_view, measu
 from dreamkicks.painter.painter import OnStep, Painting, Step
 from dreamkicks.painter.pipeline import CROP, SIDE, SneakerPipeline
 from dreamkicks.painter.presets import Preset
-from dreamkicks.painter.region import is_shape, keep_the_rest, one_by_one, to_tell, tune, tune_pattern
+from dreamkicks.painter.region import follow_sole, is_shape, keep_the_rest, one_by_one, to_tell, tune, tune_pattern
 
 _NOTHING = (
     "Nothing was asked for that the built-in painter can change. The picture is as it was; name a part and a colour."
@@ -56,7 +56,8 @@ class BuiltinPainter:
         # Toe, heel and accents are where the design has them, and not where they are measured.
         colours = Blueprint(upper=run.reading.blueprint.upper, sole=run.reading.blueprint.sole)
         if not colours.is_empty() and (seen := measure(np.asarray(painted))):
-            painted = Image.fromarray(tune(np.asarray(painted), seen, colours, 1.0))
+            pixels = np.asarray(painted)
+            painted = Image.fromarray(tune(pixels, follow_sole(pixels, seen), colours, 1.0))
         if size is not None and size != SIDE:
             painted = painted.resize((size, size), Image.Resampling.LANCZOS)
         return run.painting(painted)
@@ -90,7 +91,7 @@ class BuiltinPainter:
         run.total = sum(1 if is_shape(turn) else self.preset.steps for turn in turns)
         for turn in turns:
             before = np.asarray(now)
-            seen = measure(before) or seen
+            seen = follow_sole(before, measure(before) or seen)
             if is_shape(turn):
                 now = self._bend(run, turn, before, seen, moved)
                 continue

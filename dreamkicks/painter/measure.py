@@ -36,7 +36,8 @@ class Measured:
     box: tuple[int, int, int, int]
     """left, top, right, bottom, the last two exclusive."""
     busyness: float
-    sole_contrast: float
+    border: np.ndarray | None = None
+    """(w,): the first row of the sole in every column, where it was looked for (`region.follow_sole`)."""
 
     def enlarged(self, mask: np.ndarray, scale: int) -> Measured:
         """The same of a picture `scale` times as wide, whose outline is `mask`."""
@@ -134,7 +135,6 @@ def measure(picture: np.ndarray) -> Measured | None:
         sole_line=sole_line,
         box=(left, top, right, bottom),
         busyness=busyness,
-        sole_contrast=contrast,
     )
 
 

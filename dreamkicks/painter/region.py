@@ -14,13 +14,21 @@ from PIL import Image, ImageFilter
 
 from dreamkicks.painter.blueprint import COLOURED_PARTS, Blueprint, Lab
 from dreamkicks.painter.colour import to_lab, to_rgb
-from dreamkicks.painter.measure import BUSYNESS, MEASURED, PAPER, Measured, measure
+from dreamkicks.painter.measure import BUSYNESS, MEASURED, PAPER, Measured, measure, outline
 
 _BORDER = 6 / 128
-"""Rows about the straight line between upper and sole, and columns about toe and heel, where a part's real border may lie, of the
-picture's width."""
+"""How far beyond its measured border a part may really reach, of the picture's width."""
 _DRIFT = (10.0, 22.0)
-"""CIE76 differences in those rows: below the first it is drift, above the second the part really reaches here."""
+"""CIE76 differences there: below the first it is drift, above the second the part really reaches here."""
+
+_SWING = 0.07
+"""How far above and below its measured row the border of a sole is looked for, of the shoe's width."""
+_BAND = 3
+"""Rows above and below a border, of a picture MEASURED px wide, whose mean colours are compared."""
+_FAINT = 5.0
+"""CIE76 difference of those below which there is no border to follow."""
+_BEND, _STRAY = 0.3, 0.18
+"""What it costs a border to go one row up or down, and to be _SWING off its measured row, where a column of full contrast gains 1."""
 
 _NEAR = 10.0
 """CIE76 difference of a part's colour to the one asked for that nobody minds; more of the painter's shading is kept this way."""
@@ -121,14 +129,60 @@ def tune_pattern(picture: np.ndarray, asked: Blueprint, strength: float) -> np.n
     return picture
 
 
+def follow_sole(picture: np.ndarray, seen: Measured) -> Measured:
+    """What was measured of a picture (h, w, 3) uint8, and the border of its sole column by column.
+
+    From heel to toe the path is taken along which colours change most as they do at the measured row, not far from it and without
+    leaps (dynamic programming: Montanari 1971, doi:10.1145/362594.362599). Where next to nothing changes, the row stays.
+    """
+    scale = picture.shape[1] // MEASURED
+    small = np.asarray(Image.fromarray(picture).resize((MEASURED, picture.shape[0] // scale), Image.Resampling.LANCZOS))
+    left, right, line = seen.box[0] // scale, seen.box[2] // scale, seen.sole_line // scale
+    width = right - left
+    reach = round(_SWING * width)
+    rows = np.arange(max(_BAND, line - reach), min(len(small) - _BAND, line + reach) + 1)
+    inside = outline(small)[:, left:right, None]
+    colours, counts = (
+        np.pad(part.cumsum(0), ((1, 0), (0, 0), (0, 0))) for part in (to_lab(small)[:, left:right] * inside, inside)
+    )
+    below, above = (
+        (colours[last] - colours[first], counts[last] - counts[first])
+        for first, last in ((rows, rows + _BAND), (rows - _BAND, rows))
+    )
+    change = below[0] / np.maximum(below[1], 1) - above[0] / np.maximum(above[1], 1)
+    usual = change[line - rows[0], width // 4 : width * 3 // 4].mean(0)
+    contrast = float(np.linalg.norm(usual))
+    if contrast < _FAINT:
+        return seen
+    alike = np.clip(change @ usual / contrast**2, 0, 1.5) * ((below[1] > 0) & (above[1] > 0))[..., 0]
+    path = rows[_cheapest(_STRAY * np.abs(rows - line)[:, None] / reach - alike, _BEND)]
+    smooth = sliding_window_view(np.pad(path, 2, mode="edge"), 5).mean(1)
+    columns = (np.arange(picture.shape[1]) + 0.5) / scale - 0.5
+    return replace(seen, border=scale * np.interp(columns, np.arange(left, right), smooth))
+
+
+def _cheapest(cost: np.ndarray, bend: float) -> np.ndarray:
+    """The row in each column of the path from left to right that costs least (rows, columns), each row up or down costing `bend`."""
+    best, moves = cost[:, 0], []
+    for column in cost.T[1:]:
+        around = np.pad(best, 1, constant_values=np.inf)
+        ways = np.stack([around[:-2] + bend, best, around[2:] + bend])
+        moves.append(ways.argmin(0) - 1)
+        best = ways.min(0) + column
+    path = [int(best.argmin())]
+    for move in reversed(moves):
+        path.append(path[-1] + int(move[path[-1]]))
+    return np.array(path[::-1])
+
+
 def area_of(seen: Measured, part: str) -> np.ndarray:
     """The measured part as a mask (h, w); an accent may be anywhere on the upper."""
     left, _, right, _ = seen.box
     area = _whole(seen)
+    sole = np.arange(len(area))[:, None] >= (seen.sole_line if seen.border is None else seen.border)
     if part == "sole":
-        area[: seen.sole_line] = False
-        return area
-    area[seen.sole_line :] = False
+        return area & sole
+    area &= ~sole
     if part == "toe":
         area[:, : right - round(0.24 * (right - left))] = False
     if part == "heel":

@@ -12,7 +12,15 @@ from dreamkicks.painter.blueprint import COLOURED_PARTS, Blueprint, Lab
 from dreamkicks.painter.colour import to_lab
 from dreamkicks.painter.framing import frame
 from dreamkicks.painter.measure import Measured, measure
-from dreamkicks.painter.region import area_of, keep_the_rest, one_by_one, stripes_of, tune, tune_pattern
+from dreamkicks.painter.region import (
+    area_of,
+    follow_sole,
+    keep_the_rest,
+    one_by_one,
+    stripes_of,
+    tune,
+    tune_pattern,
+)
 from tests.drawing import sneaker
 
 RED: Lab = (50.0, 70.0, 50.0)
@@ -94,6 +102,27 @@ def test_a_pattern_changes_the_upper_and_a_brand_the_shoe(
     assert changed[area].mean() > 0.95
     assert not changed[~np.array(Image.fromarray(area).filter(ImageFilter.MaxFilter(49)))].any()
     assert changed[area_of(seen, "sole")].mean() > 0.9 or part == "upper"
+
+
+def test_a_border_that_is_no_row_is_followed(shoe: np.ndarray, seen: Measured) -> None:
+    left, _, right, _ = seen.box
+    wave = seen.sole_line + np.round(9 * np.sin((np.arange(256) - left) / 25)).astype(int)
+    rows, inside = np.arange(256)[:, None], seen.mask & (np.arange(256)[:, None] > seen.sole_line - 40)
+    waved = shoe.copy()
+    waved[inside & (rows < wave)] = (44, 138, 75)
+    waved[inside & (rows >= wave)] = (138, 90, 42)
+    found = follow_sole(waved, seen)
+    assert found.border is not None
+    off = np.abs(found.border - wave)[left + 6 : right - 6]
+    assert np.median(off) < 3 and off.max() < 8 and np.abs(wave - seen.sole_line).max() == 9
+    sole = np.zeros_like(inside)
+    sole[seen.sole_line + 10 :] = seen.mask[seen.sole_line + 10 :]
+    assert area_of(found, "sole")[sole].all() and not area_of(found, "upper")[sole].any()
+
+
+def test_where_nothing_changes_the_border_stays_a_row(shoe: np.ndarray, seen: Measured) -> None:
+    plain = np.where(seen.mask[..., None], np.uint8(120), shoe)
+    assert follow_sole(plain, seen).border is None
 
 
 def test_one_thing_at_a_time() -> None:
