@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,13 +16,14 @@ from dreamkicks.catalogue.product import Finding
 from dreamkicks.errors import DreamkicksError, PromptError, SessionError
 from dreamkicks.files import storage, write_atomic
 from dreamkicks.session.dream import Dream
-from dreamkicks.session.report import Story, write_report
-from dreamkicks.studio import MOST_SEEDS, Studio, check_seed, new_seed
+from dreamkicks.session.report import REPORT, Story, write_report
+from dreamkicks.studio import MOST_SEEDS, Studio, check_seed
 from dreamkicks.text import check_prompt
 
 RESULTS = "results.jsonl"
-REPORT = "report.html"
+_KEYS = ("prompt", "edits", "seed")
 _MOST_BYTES = 50_000_000
+_MOST_TOLD = 500  # in the report: at about 85 KB a dream a page of some 40 MB, which is made in memory
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class Order:
     prompt: str
     edits: tuple[str, ...] = ()
     seed: int | None = None
+
+    def turn(self, number: int) -> Order:
+        """The same with its seed, if it has one, counted up."""
+        return self if self.seed is None else replace(self, seed=(self.seed + number) % MOST_SEEDS)
 
 
 def read_orders(source: Path | BinaryIO) -> list[Order]:
@@ -78,6 +83,8 @@ def _order(line: str) -> Order:
         raise ValueError(
             'it needs {"prompt": "...", "edits": ["...", ...], "seed": 7}; edits and seed may be left out.'
         )
+    if unknown := [key for key in said if key not in _KEYS]:
+        raise ValueError(f"it has {', '.join(unknown)}; the keys are {', '.join(_KEYS)}.")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         raise ValueError("its seed is no whole number.")
     return Order(check_prompt(prompt), tuple(map(check_prompt, edits)), None if seed is None else check_seed(seed))
@@ -103,71 +110,78 @@ def run_batch(
 ) -> int:
     """Dream `number` times for each order into `folder`; returns how many dreams are there now.
 
-    A line of results.jsonl is written when its pictures are, so that an interrupted run can be resumed.
-    Raises SessionError when the folder holds other results, PainterError, StorageError, Cancelled.
+    A line of results.jsonl is written when its pictures are, so that an interrupted run can be resumed. The report
+    tells of the first 500. Raises SessionError when the folder holds other results, PainterError, StorageError, Cancelled.
     """
-    wanted = [(line, turn, order) for line, order in enumerate(orders, start=1) for turn in range(number)]
+    wanted = [
+        (f"{line:04d}-{turn + 1}", order.turn(turn))
+        for line, order in enumerate(orders, start=1)
+        for turn in range(number)
+    ]
     results = folder / RESULTS
-    lines = _done(results, wanted) if resume else []
+    lines = _done(results, [order for _, order in wanted], studio.settings.model) if resume else []
     if not resume and results.exists():
         raise SessionError(f"{results} is there already. Use --resume to go on with it, or another folder.")
     write_atomic(results, "".join(line + "\n" for line in lines).encode())
     dreamt: list[_Dreamt] = []
-    for place, (line, turn, order) in enumerate(wanted):
+    for place, (name, order) in enumerate(wanted):
         if on_progress:
             on_progress(place, len(wanted))
         if place < len(lines):
-            dreamt.append(_recall(studio, folder, json.loads(lines[place]), k))
+            if place < _MOST_TOLD:
+                dreamt.append(_recall(studio, folder, json.loads(lines[place]), k))
             continue
-        record, one = _dream(studio, folder, f"{line:04d}-{turn + 1}", turn, order, k)
+        record, one = _dream(studio, folder, name, order, k)
         with storage(results), open(results, "ab") as file:
             file.write((json.dumps(record) + "\n").encode())
             file.flush()
             os.fsync(file.fileno())
-        dreamt.append(one)
-    write_report(folder / REPORT, f"{len(wanted)} dream sneakers", _stories(folder, dreamt))
+        if place < _MOST_TOLD:
+            dreamt.append(one)
+    title = f"{len(wanted):,} dream sneakers"
+    if len(wanted) > len(dreamt):
+        title = f"The first {len(dreamt):,} of {title}; {RESULTS} has them all"
+    write_report(folder / REPORT, title, _stories(folder, dreamt))
     if on_progress:
         on_progress(len(wanted), len(wanted))
     return len(wanted)
 
 
-def _dream(studio: Studio, folder: Path, name: str, turn: int, order: Order, k: int) -> tuple[dict[str, Any], _Dreamt]:
-    seed = new_seed() if order.seed is None else (order.seed + turn) % MOST_SEEDS
-    dream, picture = studio.paint(order.prompt, seed)
+def _dream(studio: Studio, folder: Path, name: str, order: Order, k: int) -> tuple[dict[str, Any], _Dreamt]:
+    dream, picture = studio.paint(order.prompt, order.seed)
     files = [f"{name}.png"]
     write_atomic(folder / files[0], pictures.to_png(picture, dream.to_json()))
-    record: dict[str, Any] = {"dream": dream.summary(files[0]) | _remark(studio), "edits": []}
+    record: dict[str, Any] = {"dream": dream.summary(files[0], studio.remark), "edits": []}
     for count, instruction in enumerate(order.edits, start=1):
-        edit, picture = studio.repaint(picture, instruction, seed)
+        edit, picture = studio.repaint(picture, instruction, dream.seed)
         files.append(f"{name}-edit-{count}.png")
         write_atomic(folder / files[-1], pictures.to_png(picture, edit.to_json()))
-        record["edits"].append(edit.summary(files[-1]) | _remark(studio))
+        record["edits"].append(edit.summary(files[-1], studio.remark))
     verdict, found = studio.classify(picture), studio.search(picture, k=k)
     record["brands"] = [vars(guess) for guess in verdict.brands]
     record["findings"] = [finding.to_json() for finding in found]
     return record, _Dreamt(tuple(files), verdict, found)
 
 
-def _remark(studio: Studio) -> dict[str, str]:
-    return {"remark": studio.remark} if studio.remark else {}
-
-
-def _done(results: Path, wanted: list[tuple[int, int, Order]]) -> list[str]:
-    """The whole lines that an earlier run wrote. Raises SessionError when they belong to other prompts."""
+def _done(results: Path, wanted: list[Order], model: str) -> list[str]:
+    """The whole lines that an earlier run wrote. Raises SessionError when this run would have painted something else."""
     if not results.exists():
         return []
     with storage(results):
         lines = results.read_bytes().split(b"\n")[:-1]  # what follows the last line's end was cut short
-    other = SessionError(f"{results} was made from other prompts. Use another folder.")
+    other = SessionError(
+        f"{results} was made from other prompts or seeds, or by another model. Resume with the same ones, or use another folder."
+    )
     if len(lines) > len(wanted):
         raise other
-    for line, (_, _, order) in zip(lines, wanted, strict=False):
+    for line, order in zip(lines, wanted, strict=False):
         try:
             record = json.loads(line)
-            said = (record["dream"]["prompt"], tuple(edit["instruction"] for edit in record["edits"]))
+            dream, edits = record["dream"], tuple(edit["instruction"] for edit in record["edits"])
+            said = (dream["prompt"], edits, dream["seed"], dream["model"])
         except (ValueError, KeyError, TypeError):
             raise SessionError(f"{results} is damaged. Use another folder.") from None
-        if said != (order.prompt, order.edits):
+        if said != (order.prompt, order.edits, said[2] if order.seed is None else order.seed, model):
             raise other
     return [line.decode() for line in lines]
 

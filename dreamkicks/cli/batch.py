@@ -23,10 +23,11 @@ def batch(
 ) -> None:
     """Dream and search for every line of a file; writes pictures, results.jsonl and report.html."""
     from dreamkicks.batch import read_orders, run_batch
+    from dreamkicks.session.report import REPORT
 
     orders = read_orders(sys.stdin.buffer if prompts == STDIN else Path(prompts))
     studio = open_studio(context, model=model)
     with output.progress("dreaming") as on_progress:
         done = run_batch(studio, orders, out, number, k, resume, on_progress)
     output.note(f"{done} dreams")
-    output.line(str(out / "report.html"))
+    output.path_line(str(out / REPORT))

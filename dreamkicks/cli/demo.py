@@ -19,6 +19,7 @@ def demo(
 ) -> None:
     """The whole loop without a screen: a random sneaker, two edits, accept, the nearest products, the brand."""
     from dreamkicks.painter.grammar import suggest_edits
+    from dreamkicks.session.report import REPORT
     from dreamkicks.session.session import RECORD, Session
     from dreamkicks.studio import check_seed, new_seed
 
@@ -32,8 +33,8 @@ def demo(
         output.recipe(dream)
     with output.progress("searching") as on_progress:
         result = studio.accept(5, on_progress)
-    report = studio.session.folder / "report.html"
+    report = studio.session.folder / REPORT
     studio.write_report(report, result)
     output.line(f"looks like: {output.brands(result.verdict)}")
     output.findings(result.findings)
-    output.line(f"report: {report}")
+    output.path_line(f"report: {report}")

@@ -42,8 +42,7 @@ def edit(
         return
     write_atomic(files[0], png)
     if as_json:
-        remark = {"remark": studio.remark} if studio.remark else {}
-        output.json_line(dream.summary(str(files[0])) | remark)
+        output.json_line(dream.summary(str(files[0]), studio.remark))
     else:
         output.recipe(dream)
-        output.line(str(files[0]))
+        output.path_line(str(files[0]))

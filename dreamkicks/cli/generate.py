@@ -46,4 +46,4 @@ def generate(
             output.json_line(dream.summary(str(files[place])))
         else:
             output.recipe(dream)
-            output.line(str(files[place]))
+            output.path_line(str(files[place]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -57,6 +58,11 @@ def wrong_usage(message: str) -> typer.BadParameter:
 def line(text: str) -> None:
     """A line of results."""
     print(clean(text, _LONGEST))
+
+
+def path_line(text: str) -> None:
+    """A line of results that names a file: as it is, so that programs find it, but for control characters and halves of characters."""
+    print("".join(character for character in text if unicodedata.category(character) not in ("Cc", "Cs")))
 
 
 def json_line(data: dict[str, Any]) -> None:
@@ -184,7 +190,7 @@ def picture_files(out: str | None, names: Sequence[str]) -> list[Path]:
     files: list[Path] = []
     for name in names:
         file, count = target / f"{name}.png", 1
-        while file.exists() or file in files:
+        while file.exists():
             count += 1
             file = target / f"{name}-{count}.png"
         files.append(file)

@@ -106,8 +106,6 @@ class HubPainter:
         `strength` works where the pipeline has it, and loosens InstructPix2Pix's hold on the picture; models that decide
         by themselves how far to go don't take it.
         """
-        if strength is not None and not 0 < strength <= 1:
-            raise PainterError(f"The strength {strength} is not between 0 and 1. 1 lets everything change.")
         side = self._side(self.preset.size)
         image_guidance = self.preset.image_guidance
         if strength is not None and image_guidance is not None:

@@ -49,18 +49,11 @@ class Dream:
     versions: dict[str, str]
 
     @classmethod
-    def of(
-        cls,
-        painting: Painting,
-        kind: Kind,
-        words: str,
-        strength: float | None = None,
-        id: int = 1,
-        parent: int | None = None,
-    ) -> Dream:
+    def of(cls, painting: Painting, kind: Kind, words: str, strength: float | None = None) -> Dream:
+        """A dream by itself; its session gives it another id, and the studio its parent."""
         return cls(
-            id=id,
-            parent=parent,
+            id=1,
+            parent=None,
             kind=kind,
             words=words,
             seed=painting.seed,
@@ -99,9 +92,9 @@ class Dream:
             ) from error
         return cls(**values)
 
-    def summary(self, path: str) -> dict[str, Any]:
-        """What `generate` and `edit` print with --json."""
-        return {
+    def summary(self, path: str, remark: str | None = None) -> dict[str, Any]:
+        """What `generate`, `edit` and `batch` tell of it in JSON, with the painter's remark if there was one."""
+        told = {
             "path": path,
             "prompt" if self.kind == "imagine" else "instruction": self.words,
             "seed": self.seed,
@@ -112,6 +105,7 @@ class Dream:
             "understood": list(self.understood),
             "ignored": list(self.ignored),
         }
+        return told | {"remark": remark} if remark else told
 
 
 @functools.cache

@@ -15,6 +15,8 @@ from dreamkicks.catalogue.product import Finding
 from dreamkicks.page import Bar, bars, image, photo, text, write_page
 from dreamkicks.session.dream import Dream
 
+REPORT = "report.html"
+
 
 @dataclass(frozen=True)
 class Story:

@@ -56,7 +56,7 @@ class Session:
             session._check()
         except FileNotFoundError:
             raise SessionError(f"{folder} holds no session. Check the path.") from None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             reason = getattr(error, "strerror", None) or error
             raise SessionError(f"The session {folder / RECORD} can't be read: {reason}. Start a new one.") from error
         return session
@@ -112,11 +112,12 @@ class Session:
         return dream
 
     def note_cancelled(self, words: str, steps: int, seed: int) -> None:
-        """Remember that something was begun and stopped after so many steps."""
+        """Remember that something was begun and stopped after so many steps; on disk once there is a dream."""
         self.cancelled.append(
             {"words": words, "steps": steps, "seed": seed, "after": self.current.id if self.current else None}
         )
-        self._save()
+        if self.dreams:  # else `latest` would find a session with nothing in it
+            self._save()
 
     def undo(self) -> Dream:
         """Back to the dream before. Raises SessionError at the beginning."""

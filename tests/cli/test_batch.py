@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dreamkicks import pictures
+from dreamkicks import batch, pictures
 
 from .conftest import Run
 
@@ -36,15 +36,31 @@ def test_a_line_a_dream_in_the_order_of_the_prompts(run: Run) -> None:
 
 
 def test_another_run_never_writes_over_results(run: Run) -> None:
-    Path("prompts.txt").write_text("red\n")
+    Path("prompts.txt").write_text('{"prompt": "red", "seed": 1}\n')
     run("batch", "prompts.txt", "-o", "out")
     before = Path("out/results.jsonl").read_bytes()
     ran = run("batch", "prompts.txt", "-o", "out")
     assert ran.status == 1
     assert "--resume" in ran.err
-    Path("other.txt").write_text("blue\n")
-    assert run("batch", "other.txt", "-o", "out", "--resume").status == 1
+    for number, other in enumerate(("blue", '{"prompt": "red", "seed": 99}', '{"prompt": "red", "edits": ["blue"]}')):
+        Path(f"{number}.txt").write_text(other)
+        assert "other prompts or seeds" in run("batch", f"{number}.txt", "-o", "out", "--resume").err
+    assert "another model" in run("batch", "prompts.txt", "-o", "out", "--resume", "--model", "sd-turbo").err
     assert Path("out/results.jsonl").read_bytes() == before
+    Path("unseeded.txt").write_text("red")
+    assert run("batch", "unseeded.txt", "-o", "out", "--resume").status == 0
+    assert Path("out/results.jsonl").read_bytes() == before
+
+
+def test_the_report_of_many_dreams_tells_of_the_first(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "_MOST_TOLD", 2)
+    Path("prompts.txt").write_text("red\nblue\ngreen\n")
+    for again in ([], ["--resume"]):
+        assert run("batch", "prompts.txt", "-o", "out", *again).status == 0
+        assert Path("out/results.jsonl").read_text().count("\n") == 3
+        page = Path("out/report.html").read_text()
+        assert "The first 2 of 3 dream sneakers; results.jsonl has them all" in page
+        assert page.count("<h2>The dream</h2>") == 2
 
 
 @pytest.mark.parametrize(
@@ -59,6 +75,7 @@ def test_another_run_never_writes_over_results(run: Run) -> None:
         (b'{"prompt": "a", "seed": -1}', "Line 1"),
         (b'{"prompt": "a", "seed": true}', "Line 1"),
         (b'{"prompt": ""}', "Line 1"),
+        (b'{"prompt": "a", "edit": ["b"], "Seed": 3}', "edit, Seed; the keys are prompt, edits, seed"),
         (b'{"prompt": ' + b"[" * 100_000, "Line 1"),
         (b"\xff\xfe", "UTF-8"),
     ],

@@ -37,6 +37,14 @@ def test_the_same_seed_gives_the_same_bytes(run: Run) -> None:
     assert pictures.load(Path("b.png")).tobytes() != one
 
 
+def test_a_path_is_printed_as_it_is(run: Run) -> None:
+    name = "my  dreams/caf\u0065\u0301 \u3000\u200d.png"
+    assert run("generate", "red", "--size", "64", "-o", name).out == f"{name}\n"
+    assert Path(name).exists()
+    assert run("edit", name, "blue", "-o", "my  dreams/b.png").out == "my  dreams/b.png\n"
+    assert run("generate", "red", "--size", "64", "-o", "a\x1b[31m\n\x9b.png").out == "a[31m.png\n"
+
+
 def test_a_picture_carries_its_recipe(run: Run) -> None:
     run("generate", "blue runner", "--seed", "5", "-o", "a.png")
     recipe = pictures.recipe_of(Path("a.png"))

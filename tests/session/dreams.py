@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PIL import Image
 
 from dreamkicks.painter.painter import Painting
@@ -14,4 +16,5 @@ def dreamt(words: str, seed: int = 7, parent: int | None = None) -> tuple[Dream,
     picture = sneaker(("red", "blue", "green", "black")[seed % 4], seed, size=64)
     painting = Painting(picture, seed, 20, 0.51234, "builtin", 64, (words.split()[0],), tuple(words.split()[1:]))
     kind: Kind = "imagine" if parent is None else "edit"
-    return Dream.of(painting, kind, words, None if parent is None else 0.5, parent=parent), picture
+    dream = Dream.of(painting, kind, words, None if parent is None else 0.5)
+    return replace(dream, parent=parent), picture

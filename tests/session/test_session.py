@@ -130,12 +130,13 @@ def test_a_new_session_writes_nothing_before_its_first_dream() -> None:
     assert Session.create().folder != session.folder
 
 
-def test_an_attempt_that_was_stopped_is_kept_without_a_dream(tmp_path: Path) -> None:
-    session = Session.create(tmp_path / "new")
+def test_an_attempt_that_was_stopped_before_the_first_dream_is_kept_with_it() -> None:
+    session = Session.create()
     session.note_cancelled("red", 3, 1)
-    again = Session.open(tmp_path / "new")
-    assert (again.current, again.cancelled) == (None, [{"words": "red", "steps": 3, "seed": 1, "after": None}])
-    assert again.add(*dreamt("red", 1)).id == 1
+    with pytest.raises(SessionError, match="no session"):
+        Session.latest()
+    assert session.add(*dreamt("red", 1)).id == 1
+    assert Session.latest().cancelled == [{"words": "red", "steps": 3, "seed": 1, "after": None}]
 
 
 def test_the_latest_session() -> None:
@@ -161,6 +162,7 @@ def test_the_latest_session() -> None:
         lambda text: text.replace('"place": 2', '"place": 3'),
         lambda text: text.replace('"place": 2', '"place": -2'),
         lambda text: text.replace('"place": 2', '"place": "x"'),
+        lambda text: text.replace('"place": 2', '"place": Infinity'),
         lambda text: text.replace('"seed": 2', '"seed": "2"'),
         lambda text: text.replace('"parent": 1', '"parent": 2'),  # its own parent
         lambda text: text.replace('"parent": 1', '"parent": 3'),  # a circle
