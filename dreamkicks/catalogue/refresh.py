@@ -18,8 +18,8 @@ from dreamkicks.catalogue.catalogue import Catalogue, OnProgress, PictureEncoder
 from dreamkicks.catalogue.ledger import Known, Ledger, Photo
 from dreamkicks.catalogue.likeness import same_picture, signature
 from dreamkicks.catalogue.photos import keep_photo
-from dreamkicks.errors import FetchFailed, NotAllowed, PictureError, StoreError
-from dreamkicks.stores.fetcher import PICTURE, Fetcher
+from dreamkicks.errors import BudgetSpent, FetchFailed, NotAllowed, PictureError, StoreClosed, StoreError
+from dreamkicks.stores.fetcher import PICTURE, Fetcher, NotAsked
 from dreamkicks.stores.listing import entries, trouble
 from dreamkicks.stores.store import Entry, Offer, Store
 from dreamkicks.text import clean
@@ -99,14 +99,18 @@ def refresh(
 
 
 def rehearse(catalogue: Catalogue, stores: Sequence[Store], fetcher: Fetcher) -> list[StoreReport]:
-    """Walk through a refresh with a fetcher that only tells what it would ask; nothing is written."""
+    """Walk through a refresh with a fetcher that only tells what it would ask, as far as the answers are known; nothing is written.
+
+    Raises StorageError.
+    """
     reports = [StoreReport(store.name) for store in stores]
     for store, report in zip(stores, reports, strict=True):
         _Visit(catalogue, fetcher, store, report, None).rehearse()
     return reports
 
 
-# Decoding takes up to some hundred MB for the largest picture that is allowed; one at a time bounds it for all stores.
+# The largest picture that is allowed, of 40 million pixels, takes 160 MB to decode, and 620 MB if any of it can be seen through:
+# one at a time bounds it for all stores.
 _decoding = threading.Lock()
 
 
@@ -164,8 +168,12 @@ class _Visit:
                 try:
                     if self._due(entry) and (offer := entry.read()) and self._differs(offer):
                         self._photos(offer)
-                except (FetchFailed, NotAllowed):
+                except NotAsked:
                     continue
+                except (FetchFailed, NotAllowed) as error:
+                    self._report.fail(entry.url, error)
+        except NotAsked:
+            pass  # what else the shop lists only a real run can tell
         except Exception as error:
             self._report.stopped = trouble(error)
 
@@ -235,7 +243,12 @@ class _Visit:
                     else:
                         hash_of_file = keep_photo(self._catalogue.folder, picture)
                         kept.append(Photo(address, pictures.digest(picture), hash_of_file, seen))
-            except (FetchFailed, NotAllowed, PictureError) as error:
+            except NotAsked:
+                continue
+            except BudgetSpent:
+                raise
+            except (FetchFailed, NotAllowed, PictureError, StoreClosed) as error:
+                # A host that shows the pictures of several shops may have closed for another one's; prices can still be read.
                 self._report.fail(address, error)
                 whole = whole and _lasts(error)
         return kept, whole

@@ -141,4 +141,4 @@ def _pieces(source: IO[bytes], size: int, on_progress: OnProgress | None) -> Ite
 
 def _shown(address: str) -> str:
     """An address without the password that some carry."""
-    return clean(re.sub(r"//[^/@]*@", "//", address), 500)
+    return clean(re.sub(r"//[^/]*@", "//", address), 500)

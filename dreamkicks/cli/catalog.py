@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -43,16 +45,19 @@ def refresh(
 
     chosen, wrong = _choose(names)
     studio = open_studio(context)
-    on_dry_run = output.line if dry_run else None
+    on_dry_run = functools.partial(_tell_address, as_json) if dry_run else None
     with contextlib.closing(_fetcher(studio.settings, budget=budget, on_dry_run=on_dry_run)) as fetcher:
         if dry_run:
-            rehearse(studio.catalogue, chosen, fetcher)
-            return
-        _introduce(studio.settings)
-        with output.stores() as on_store:
-            reports = run(studio.catalogue, studio.encoder, chosen, fetcher, on_store)
+            reports = rehearse(studio.catalogue, chosen, fetcher)
+        else:
+            _introduce(studio.settings)
+            with output.stores() as on_store:
+                reports = run(studio.catalogue, studio.encoder, chosen, fetcher, on_store)
     for report in reports:
-        _tell(report, as_json)
+        if dry_run:
+            _tell_trouble(report)
+        else:
+            _tell(report, as_json)
     if all(report.stopped and not report.listed for report in reports) or (
         strict and (wrong or any(report.stopped or report.failed for report in reports))
     ):
@@ -93,6 +98,13 @@ def _introduce(settings: Settings) -> None:
         output.note("Shops see no contact of yours; set DREAMKICKS_CONTACT to an address where they reach you.")
 
 
+def _tell_address(as_json: bool, url: str, if_changed: bool) -> None:
+    if as_json:
+        output.json_line({"url": url, "if_changed": if_changed})
+    else:
+        output.line(f"{url} (if it changed)" if if_changed else url)
+
+
 def _tell(report: StoreReport, as_json: bool) -> None:
     if as_json:
         output.json_line(report.to_json())
@@ -101,10 +113,14 @@ def _tell(report: StoreReport, as_json: bool) -> None:
         f"{report.store}: {report.listed} listed, {report.new} new, {report.changed} changed, {report.unchanged} unchanged, "
         f"{report.gone} gone, {report.pictures} pictures, {report.requests} requests, {len(report.failed)} failed"
     )
+    _tell_trouble(report)
+
+
+def _tell_trouble(report: StoreReport) -> None:
     for address, reason in report.failed:
-        output.note(f"  {address}: {reason}")
+        output.note(f"{address}: {reason}")
     if report.stopped:
-        output.note(f"  stopped: {report.stopped}")
+        output.note(f"{report.store} stopped: {report.stopped}")
 
 
 @app.command("import")
@@ -160,6 +176,8 @@ def add(
         amount = None if price is None else parse_price(price)
     except ValueError as error:
         raise output.wrong_usage(f"{error}.") from None
+    if not re.fullmatch("[A-Za-z]{3}", currency):
+        raise output.wrong_usage(f"'{currency}' is no currency such as EUR.")
     if url is not None and web_address(url) is None:
         raise output.wrong_usage(f"'{url}' is no http or https address.")
     picture = load_picture(photo)

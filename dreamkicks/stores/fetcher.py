@@ -61,6 +61,10 @@ PICTURE = Kind("a picture", "image/webp,image/jpeg,image/png,image/*;q=0.5", ("i
 _ROBOTS = Kind("robots.txt", "text/plain", ("",), 512 * 1024)
 
 
+OnDryRun = Callable[[str, bool], None]
+"""Told an address, and whether the shop would be asked for it only if it changed."""
+
+
 class Clock:
     """Time; tests bring their own."""
 
@@ -74,6 +78,10 @@ class Clock:
 
     def sleep(self, seconds: float, stopped: threading.Event) -> None:
         stopped.wait(seconds)
+
+
+class NotAsked(FetchFailed):
+    """A dry run knows no answer."""
 
 
 class _Again(FetchFailed):
@@ -111,13 +119,13 @@ class Fetcher:
         budget: int | None = None,
         attempts: int = 5,
         offline: bool = False,
-        on_dry_run: Callable[[str], None] | None = None,
+        on_dry_run: OnDryRun | None = None,
         clock: Clock | None = None,
         network: Network | None = None,
     ) -> None:
         """`budget` is the most requests, `attempts` the most of them for one address.
 
-        With `on_dry_run` nothing is asked, it is told what would be.
+        With `on_dry_run` nothing is asked, it is told what would be, as far as the budget goes.
         """
         contact = clean(contact, 200).encode("ascii", "ignore").decode()
         self._agent = f"{AGENT}/{__version__}" + (f" (+{contact})" if contact else "")
@@ -173,7 +181,7 @@ class Fetcher:
         """The body at an address of a store; kept ones are asked for conditionally, pictures are not kept.
 
         `distil` makes of a body what is worth keeping. It may raise FetchFailed.
-        Raises NotAllowed, FetchFailed, StoreClosed, Cancelled.
+        Raises NotAllowed, FetchFailed (in a dry run NotAsked), StoreClosed, StorageError, Cancelled.
         """
         address = self._allowed(store, url, kind)
         key = str(address)
@@ -192,21 +200,26 @@ class Fetcher:
             self._cache.put(key, Entry(answer.headers.get("etag"), answer.headers.get("last-modified"), body, now))
         return body
 
-    def _pretend(self, address: httpx.URL, kept: Entry | None, tell: Callable[[str], None]) -> bytes:
+    def _pretend(self, address: httpx.URL, kept: Entry | None, on_dry_run: OnDryRun) -> bytes:
         """Tell what would be asked, as far as it is known without asking."""
+
+        def tell(place: httpx.URL, kept: Entry | None) -> None:
+            self._spend()
+            on_dry_run(str(place), bool(kept and kept.validators))
+
         lane = self._lane(address)
         if lane.robots is None:
             robots = address.copy_with(raw_path=b"/robots.txt")
             known = self._cache.get(str(robots))
             lane.robots = Protego.parse(known.body.decode("utf-8", "replace") if known else "")
             if known is None or self._clock.now() - known.at >= _ROBOTS_FOR:
-                tell(str(robots))
+                tell(robots, known)
         if not lane.robots.can_fetch(str(address), AGENT):
             raise NotAllowed(f"robots.txt of {address.host} forbids {clean(str(address), 200)}")
-        tell(f"{address} (if it changed)" if kept and kept.validators else str(address))
+        tell(address, kept)
         if kept:
             return kept.body
-        raise FetchFailed(f"{clean(str(address), 200)} was not asked in a dry run", lasting=False)
+        raise NotAsked(f"{clean(str(address), 200)} was not asked in a dry run", lasting=False)
 
     def _allowed(self, store: Store, url: str, kind: Kind) -> httpx.URL:
         """The parsed address when the store may lead there."""
@@ -331,11 +344,17 @@ class Fetcher:
             self._sleep(wait)
         if lane.closed:
             raise StoreClosed(lane.closed)
+        self._spend()
         with self._guard:
-            if self._budget is not None and self._budget <= 0:
-                raise BudgetSpent("the budget of requests is spent; refresh again to go on")
-            self._budget = None if self._budget is None else self._budget - 1
             self.requests[store.name] = self.requests.get(store.name, 0) + 1
+
+    def _spend(self) -> None:
+        """Take one request off the budget."""
+        with self._guard:
+            if self._budget is not None:
+                if self._budget <= 0:
+                    raise BudgetSpent("the budget of requests is spent; refresh again to go on")
+                self._budget -= 1
 
     def _lane(self, address: httpx.URL) -> _Lane:
         host = address.netloc.decode("ascii")

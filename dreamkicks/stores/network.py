@@ -26,6 +26,8 @@ from dreamkicks.errors import Cancelled, FetchFailed, NotAllowed
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 # All that was ever given out; what lies beside it is private, local or nothing, and Python calls some of it global.
 _INTERNET = ipaddress.ip_network("2000::/3")
+_CONNECTING = 10.0
+"""Seconds that an address may take to connect, and as many to agree on TLS; a cancel is heard between the two."""
 _TRANSPORT_ERRORS = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError)
 
 
@@ -68,7 +70,7 @@ class Network:
     is_public: Callable[[str], bool] = is_public
     certificates: ssl.SSLContext | None = None
     seconds: float = 60
-    """The longest that one request may take, from connecting to the last byte."""
+    """The longest that one request may take, to the last byte; only the look-up of a name, which Python can't bound, may take longer."""
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
@@ -119,14 +121,14 @@ class Line(httpcore.NetworkBackend):
     def close(self) -> None:
         self._pool.close()
 
-    def left(self) -> float:
-        """Seconds until somebody should look again: at most one, so that a cancel is heard. Raises Cancelled, ReadTimeout."""
+    def left(self, most: float = 1.0) -> float:
+        """Seconds until somebody should look again, `most` at most: one, so that a cancel is heard. Raises Cancelled, ReadTimeout."""
         if self._stopped.is_set():
             raise Cancelled()
         left = self._until - time.monotonic()
         if left <= 0:
             raise httpcore.ReadTimeout(f"not done after {self._network.seconds:g} s")
-        return min(left, 1.0)
+        return min(left, most)
 
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, *_: Any, **__: Any
@@ -134,7 +136,7 @@ class Line(httpcore.NetworkBackend):
         trouble: Exception = httpcore.ConnectError("no such host")
         for address in self._network.addresses(host):
             try:
-                return _Stream(self._sockets.connect_tcp(address, port, timeout=min(10, self._network.seconds)), self)
+                return _Stream(self._sockets.connect_tcp(address, port, timeout=self.left(_CONNECTING)), self)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 trouble = error
         raise trouble
@@ -163,7 +165,7 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, timeout=10), self._line)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, self._line.left(_CONNECTING)), self._line)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -50,7 +50,7 @@ def entries(store: Store, fetcher: Fetcher) -> Iterator[Entry]:
                 if url not in seen and len(seen) < _SITEMAPS:
                     seen.add(url)
                     waiting.append(url)
-            elif wanted.search(urlsplit(url).path):
+            elif wanted.search(_path(url)):
                 listed += 1
                 if listed > _ENTRIES:
                     raise FetchFailed(
@@ -58,6 +58,13 @@ def entries(store: Store, fetcher: Fetcher) -> Iterator[Entry]:
                         lasting=True,
                     )
                 yield _entry(store, fetcher, url, stamp)
+
+
+def _path(url: str) -> str:
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""  # no address, and so no page
 
 
 def _entry(store: Store, fetcher: Fetcher, url: str, stamp: str | None) -> Entry:

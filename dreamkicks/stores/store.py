@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -27,7 +28,14 @@ from dreamkicks import locations
 from dreamkicks.errors import StoreError
 from dreamkicks.text import clean
 
-_Host = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?$", max_length=260)]
+_HOST = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[1-9]\d{0,4})?"
+
+
+def _without_port(host: str) -> str:
+    return host.removesuffix(":443")  # as the fetcher reads addresses, to which that port goes without saying
+
+
+_Host = Annotated[str, StringConstraints(pattern=f"^{_HOST}$", max_length=260), AfterValidator(_without_port)]
 _Path = Annotated[str, StringConstraints(pattern=r"^/[!-~]*$", max_length=500)]
 _Word = Annotated[str, StringConstraints(pattern=r"^[\w-]+$", max_length=100)]
 
@@ -59,9 +67,9 @@ class Store(BaseModel):
     @field_validator("site")
     @classmethod
     def _secure(cls, site: str) -> str:
-        if not re.fullmatch(r"https://[a-z0-9.-]+(:\d+)?", site):
+        if not re.fullmatch(f"https://{_HOST}", site):
             raise ValueError("write it as https://www.example.com")
-        return site
+        return _without_port(site)
 
     @field_validator("products")
     @classmethod

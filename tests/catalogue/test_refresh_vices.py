@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import sqlite3
 import unicodedata
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from dreamkicks.catalogue.refresh import refresh
+from dreamkicks.errors import StorageError
 from tests.drawing import encoded, sneaker
 from tests.stores.fakeshop import Answer, FakeShop, Shoe, cut_short, gzip_bomb, picture, redirects, refuses, sends
 
@@ -83,6 +90,36 @@ def test_a_picture_that_failed_for_now_is_tried_again_and_one_that_never_works_i
     assert (report.failed, report.pictures, counts(report)) == ([], 1, (0, 1, 1, 0))
     assert len(shop.asked("/pictures/shoe-1-1.jpg")) == 1
     assert counts(days.refresh(shop.store())[0]) == (0, 0, 2, 0)
+
+
+def test_a_host_of_pictures_that_rejects_costs_no_shop_its_prices(shop: FakeShop, days: Days) -> None:
+    stores = shop.store("shopify"), shop.store("pages")
+    shop.shoes = shoes(2)
+    days.refresh(*stores)
+    shop.shoes = [
+        replace(shoe, price="80", pictures=[*shoe.pictures, f"/pictures/{shoe.handle}-new.jpg"], lastmod="2026-01-02")
+        for shoe in shop.shoes
+    ]
+    shop.places["/pictures/shoe-0-new.jpg"] = shop.places["/pictures/shoe-1-new.jpg"] = refuses(430)
+    reports = days.refresh(*stores)
+    assert [(report.stopped, counts(report)) for report in reports] == [(None, (0, 2, 0, 0))] * 2
+    assert {product.price for product in days.catalogue.products()} == {Decimal("80.00")}
+    assert all("430" in reason for report in reports for _, reason in report.failed)
+    assert (sum(len(report.failed) for report in reports), len(shop.asked("-new.jpg"))) == (4, 1)
+    shop.places.clear()
+    reports = days.refresh(*stores)
+    assert [(report.stopped, report.failed, report.pictures) for report in reports] == [(None, [], 2)] * 2
+
+
+@pytest.mark.parametrize("table", ["run", "answer"])
+def test_a_cache_that_can_t_be_used_ends_it_and_says_what_to_do(
+    shop: FakeShop, days: Days, tmp_path: Path, table: str
+) -> None:
+    fetcher = days.fetchers()
+    with contextlib.closing(sqlite3.connect(tmp_path / "shops.db")) as other:
+        other.execute(f"DROP TABLE {table}")
+    with pytest.raises(StorageError, match=rf"shops\.db: no such table: {table}; .* delete the file"):
+        refresh(days.catalogue, days.encoder, [shop.store()], fetcher)
 
 
 @KINDS

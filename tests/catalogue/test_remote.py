@@ -118,9 +118,10 @@ def test_offline_only_what_is_near_is_used(ours: Catalogue, theirs: Catalogue, t
                 act(ours, address, offline=True)
 
 
-def test_a_password_is_not_told(ours: Catalogue) -> None:
+@pytest.mark.parametrize("password", ["secret", "p@secret"])
+def test_a_password_is_not_told(ours: Catalogue, password: str) -> None:
     with pytest.raises(StorageError) as caught:
-        export_products(ours, "ftp://me:secret@shop.example/x.parquet", offline=True)
+        export_products(ours, f"ftp://me:{password}@shop.example/x.parquet", offline=True)
     assert "secret" not in str(caught.value) and "ftp://shop.example/x.parquet" in str(caught.value)
 
 

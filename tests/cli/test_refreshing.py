@@ -100,6 +100,27 @@ def test_a_dry_run_and_a_budget(shop: FakeShop, ask: Run) -> None:
     assert ask("refresh", "corner", "--budget", "0").status == 2
 
 
+def test_a_dry_run_keeps_to_its_options_and_says_what_stands_in_its_way(shop: FakeShop, ask: Run) -> None:
+    ran = ask("refresh", "corner", "yard", "--dry-run", "--strict")
+    assert (ran.status, ran.err, len(ran.out.splitlines())) == (0, "", 4)  # that nothing is known yet is no failure
+    ran = ask("refresh", "corner", "yard", "--dry-run", "--json", "--budget", "3")
+    asked = (
+        f"{shop.site}/robots.txt",
+        f"{shop.site}{LIST}?limit=250&page=1",
+        f"https://second.test:{shop.port}/robots.txt",
+    )
+    assert ran.objects == [{"url": url, "if_changed": False} for url in asked]
+    assert (ran.status, ran.err) == (0, "yard stopped: the budget of requests is spent; refresh again to go on\n")
+    assert ask("refresh", "corner", "yard", "--dry-run", "--strict", "--budget", "3").status == 1
+    shop.robots = b"User-agent: *\nDisallow: /collections/\n"
+    ask("stores", "--check", "corner")
+    before = len(shop.log)
+    ran = ask("refresh", "corner", "--dry-run")
+    assert (ran.status, ran.out) == (1, f"{shop.site}/robots.txt (if it changed)\n")
+    assert "corner stopped: robots.txt of shop.test forbids" in ran.err
+    assert len(shop.log) == before
+
+
 def test_a_mistake_in_an_entry_leaves_the_others_be(shop: FakeShop, ask: Run, entry_with_a_mistake: None) -> None:
     ran = ask("stores", "--json")
     assert ran.status == 1

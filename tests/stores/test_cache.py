@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from dreamkicks.errors import FetchFailed, NotAllowed
+from dreamkicks.errors import BudgetSpent, FetchFailed, NotAllowed, StorageError
+from dreamkicks.stores.cache import Cache, Entry
 from dreamkicks.stores.fetcher import PAGE, PICTURE, Fetcher
 
 from .fakeshop import FakeClock, FakeShop, page, sends
@@ -75,6 +79,37 @@ def test_a_damaged_cache_is_begun_anew(shop: FakeShop, fetchers: Fetchers, tmp_p
     assert fetchers().get(shop.store(), page(shop, "/a"), PAGE) == b"/a"
 
 
+def test_caches_that_are_made_at_once_are_one(tmp_path: Path) -> None:
+    together = threading.Barrier(4)
+
+    def make(name: str) -> Cache:
+        together.wait()
+        cache = Cache(tmp_path / "shops.db", 0)
+        cache.put(name, Entry(None, None, name.encode(), 0))
+        return cache
+
+    with ThreadPoolExecutor() as pool:
+        caches = list(pool.map(make, "abcd"))
+    for cache in caches:
+        assert [entry.body for name in "abcd" if (entry := cache.get(name))] == [b"a", b"b", b"c", b"d"]
+        cache.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
+def test_a_disk_that_takes_no_more_is_told(tmp_path: Path) -> None:
+    import resource
+
+    cache, before = Cache(tmp_path / "shops.db", 0), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, before[1]))
+    try:
+        with pytest.raises(StorageError, match=r"Can't use .*shops\.db: .*; check the disk, or delete the file"):
+            cache.put("a", Entry(None, None, os.urandom(500_000), 0))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    cache.put("a", Entry(None, None, b"a", 0))
+    cache.close()
+
+
 def test_pictures_are_not_kept(shop: FakeShop, fetchers: Fetchers) -> None:
     for _ in range(2):
         fetchers().get(shop.store(), shop.cdn + "/pictures/a.jpg", PICTURE)
@@ -82,14 +117,16 @@ def test_pictures_are_not_kept(shop: FakeShop, fetchers: Fetchers) -> None:
 
 
 def test_a_dry_run_asks_nothing_and_tells_what_it_would(shop: FakeShop, fetchers: Fetchers) -> None:
-    told: list[str] = []
+    told: list[tuple[str, bool]] = []
     fetchers().get(shop.store(), page(shop, "/kept"), PAGE)
     before = len(shop.log)
-    dry = fetchers(on_dry_run=told.append)
+    dry = fetchers(on_dry_run=lambda *said: told.append(said), budget=2)
     assert dry.get(shop.store(), page(shop, "/kept"), PAGE) == b"/kept"
     with pytest.raises(FetchFailed, match="dry run"):
         dry.get(shop.store(), page(shop, "/other"), PAGE)
     with pytest.raises(NotAllowed):
         dry.get(shop.store(), page(shop, "/private/x"), PAGE)
-    assert told == [f"{shop.site}/kept (if it changed)", f"{shop.site}/other"]
+    with pytest.raises(BudgetSpent):
+        dry.get(shop.store(), page(shop, "/more"), PAGE)
+    assert told == [(f"{shop.site}/kept", True), (f"{shop.site}/other", False)]
     assert len(shop.log) == before

@@ -184,6 +184,13 @@ def test_sitemaps_that_list_each_other_end(shop: FakeShop, fetcher: Fetcher) -> 
     assert len(shop.asked("/sitemap.xml")) == 1
 
 
+def test_a_line_of_a_sitemap_that_is_no_address_is_skipped(shop: FakeShop, fetcher: Fetcher) -> None:
+    store = shop.store("pages")
+    listed = [("https://[oops/en/shoes/b.html", None), (f"{store.site}/en/shoes/a.html", None)]
+    shop.places["/sitemap.xml"] = sends(sitemap(listed), "text/xml")
+    assert [entry.url for entry in entries(store, fetcher)] == [f"{store.site}/en/shoes/a.html"]
+
+
 def test_open_graph_where_there_is_no_schema(shop: FakeShop, fetcher: Fetcher) -> None:
     shop.shoes = [Shoe("a", "Vans Old Skool", "Vans", "75", graph_only=True)]
     (offer,) = offers(shop, fetcher, shop.store("pages"))

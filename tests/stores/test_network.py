@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import socket
 import threading
+import time
 import tracemalloc
 
 import httpx
@@ -140,6 +143,21 @@ def test_a_drip_ends_at_the_deadline(shop: FakeShop, line: Line, headers: bool) 
     with pytest.raises(FetchFailed, match="not done after 1 s"):
         ask(shop, line)
     enough.set()
+
+
+@pytest.mark.parametrize("full", [True, False], ids=["no answer", "no TLS"])
+def test_silence_while_it_connects_ends_at_the_deadline(shop: FakeShop, full: bool) -> None:
+    shop.addresses["shop.test"] = [f"127.0.0.{number}" for number in range(2, 8)]
+    network = Network(shop.look_up, lambda address: address.startswith("127."), shop.trust, 1)
+    with contextlib.ExitStack() as opened:
+        for address in shop.addresses["shop.test"]:
+            opened.enter_context(socket.create_server((address, shop.port), backlog=0))  # nobody takes its calls
+            if full:
+                opened.enter_context(socket.create_connection((address, shop.port)))
+        begun = time.monotonic()
+        with pytest.raises(FetchFailed, match="not done after 1 s" if full else "timed out"):
+            ask(shop, Line(network, threading.Event()))
+    assert time.monotonic() - begun < 8
 
 
 def test_a_cancel_is_heard_in_the_middle_of_a_request(shop: FakeShop) -> None:

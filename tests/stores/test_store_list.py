@@ -32,11 +32,22 @@ def test_ones_own_store_is_added_and_may_replace(tmp_path: Path) -> None:
     assert len(found) == 6
 
 
+def test_the_port_of_https_goes_without_saying(tmp_path: Path) -> None:
+    own = tmp_path / "stores.toml"
+    own.write_text(
+        GOOD.replace("corner.example", "corner.example:443") + 'pictures = ["a.example:443", "b.example:8443"]'
+    )
+    found, wrong = stores(own)
+    assert (found["corner"].site, found["corner"].asked, wrong) == ("https://corner.example", {"corner.example"}, {})
+    assert found["corner"].pictures == {"a.example", "b.example:8443"}
+
+
 @pytest.mark.parametrize(
     ("entry", "named"),
     [
         (GOOD.replace("https", "http"), "site"),
         (GOOD.replace("corner.example", "corner.example/shop"), "site"),
+        (GOOD.replace("corner.example", "corner.example:0443"), "site"),
         (GOOD.replace('"shopify"', '"magento"'), "kind"),
         (GOOD.replace("collections", "collection"), "collection"),
         (GOOD.replace('["shoes"]', '["../admin"]'), "collections"),
