@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -43,22 +44,30 @@ def storage(path: Path) -> Iterator[None]:
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write into; it takes the place of `path` when all went well.
 
-    Written beside, fsynced, renamed: a reader sees the old file or the new one, a crash leaves the old one.
+    Written beside, fsynced, renamed: a reader sees the old file or the new one, a crash leaves the old one. A link stays, and so
+    does who may read the file. A pipe or a device is written into as it is.
     Raises StorageError.
     """
     with storage(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{secrets.token_hex(8)}.part")
+        if path.exists() and not path.is_file():  # a file in the place of /dev/null would be everybody's trouble
+            with open(path, "wb") as there:
+                yield there
+            return
+        target = Path(os.path.realpath(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_name(f".{secrets.token_hex(8)}.part")
         try:
             with open(beside, "w+b") as file:
+                with contextlib.suppress(FileNotFoundError):  # there was no file before
+                    shutil.copymode(target, beside)
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            beside.replace(path)
+            beside.replace(target)
         finally:
             with contextlib.suppress(OSError):  # there is none where none could be made
                 beside.unlink(missing_ok=True)
-        fsync_folder(path.parent)
+        fsync_folder(target.parent)
 
 
 def write_atomic(path: Path, data: bytes | bytearray) -> None:

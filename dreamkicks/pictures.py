@@ -78,11 +78,14 @@ def _read(source: Path | bytes | BinaryIO, name: str) -> bytes:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
-        # Pillow clips 16-bit and float pictures to 8 bits; scale by their own range instead.
-        levels = np.nan_to_num(np.asarray(image, dtype=np.float64))
+        # Pillow clips 16-bit and float pictures to 8 bits; scale by their own range instead, in place: 40 million pixels are 160 MB.
+        levels = np.nan_to_num(np.array(image, np.float32), copy=False)
         brightest = 65535 if image.mode.startswith("I;16") else levels.max(initial=0)
         top = 65535 if brightest > 255 else 255 if brightest > 1 else 1
-        return Image.fromarray((levels / top * 255).clip(0, 255).astype(np.uint8)).convert("RGB")
+        np.clip(levels, 0, top, out=levels)
+        levels *= 255
+        levels /= top
+        return Image.fromarray(levels.astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         paper = Image.new("RGBA", layer.size, "white")

@@ -44,15 +44,6 @@ class Result:
     findings: list[Finding]
 
 
-@dataclass(frozen=True)
-class Draft:
-    """A recipe brought back for another try."""
-
-    words: str
-    seed: int
-    model: str
-
-
 class Studio:
     """One person's studio. Call it from one thread at a time; a callback that raises Cancelled stops what is under way."""
 
@@ -136,11 +127,6 @@ class Studio:
         """Edits to try next."""
         return grammar.suggest_edits(self._draw, count)
 
-    def recall(self, number: int) -> Draft:
-        """A dream's recipe as a draft; the current dream stays as it is."""
-        dream = self.session.dream(number)
-        return Draft(dream.words, dream.seed, dream.model)
-
     # ---------------------------------------------------------------- finding
 
     def accept(self, k: int = 10, on_progress: OnProgress | None = None) -> Result:
@@ -180,7 +166,7 @@ class Studio:
                     self.catalogue.index(self.encoder, on_progress)
             except CatalogueBusy:
                 # A refresh indexes what it brings in; what was there before can be searched meanwhile.
-                if self.catalogue.stats().encoder != self.encoder.identity:
+                if self.catalogue.indexed_by() != self.encoder.identity:
                     raise
         query = np.mean(vectors, axis=0)
         return self.catalogue.search(query / np.linalg.norm(query), self.encoder.identity, k, filters)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import subprocess
 import sys
 import textwrap
@@ -42,6 +43,38 @@ def test_what_breaks_off_leaves_the_old_file(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     assert path.read_bytes() == OLD
     assert names(tmp_path) == ["a"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has neither")
+def test_a_link_stays_and_so_do_a_file_s_rights(tmp_path: Path) -> None:
+    path = tmp_path / "elsewhere" / "a"
+    write_atomic(path, OLD)
+    path.chmod(0o600)
+    (tmp_path / "link").symlink_to(path)
+    (tmp_path / "to nothing").symlink_to(tmp_path / "new" / "b")
+    for name in ("link", "to nothing"):
+        write_atomic(tmp_path / name, NEW)
+    assert path.read_bytes() == (tmp_path / "new" / "b").read_bytes() == NEW
+    assert (tmp_path / "link").readlink() == path
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert (names(path.parent), names(tmp_path)) == (["a"], ["elsewhere", "link", "new", "to nothing"])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with a name")
+def test_a_pipe_and_a_device_are_written_into(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_atomic(pipe, OLD)
+    assert os.read(reader, 2 * len(OLD)) == OLD
+    os.close(reader)
+    assert pipe.is_fifo() and names(tmp_path) == ["pipe"]
+    (tmp_path / "null").symlink_to(os.devnull)  # not the device itself: as root the mistake would replace it
+    write_atomic(tmp_path / "null", NEW)
+    assert Path(os.devnull).is_char_device() and (tmp_path / "null").is_symlink()
+    script = "from pathlib import Path; from dreamkicks.files import write_atomic; write_atomic(Path('/dev/stdout'), b'told')"
+    if Path("/dev/stdout").exists():
+        assert subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True).stdout == b"told"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")

@@ -85,6 +85,21 @@ def test_sixteen_bits_are_scaled_and_not_cut_off(kind: str) -> None:
     assert colour_of(pictures.load(encoded(Image.fromarray(dark), kind))) == (0, 0, 0)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="measures memory as Linux counts it")
+def test_sixteen_bits_cost_no_more_than_they_must(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((4000, 4000), np.uint16)).save(tmp_path / "a.png")
+    script = (  # resource's ru_maxrss would begin at what this process took
+        "import sys; from pathlib import Path; from dreamkicks import pictures\n"
+        "def most(): return int(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])\n"
+        "before = most()\n"
+        "pictures.load(Path(sys.argv[1]))\n"
+        "print((most() - before) * 1024 // 16_000_000)"
+    )
+    ask = [sys.executable, "-c", script, tmp_path / "a.png"]
+    bytes_a_pixel = int(subprocess.run(ask, capture_output=True, text=True, check=True).stdout)
+    assert bytes_a_pixel <= 14
+
+
 @pytest.mark.parametrize(("levels", "grey"), [(0.5, 127), (128.0, 128), (np.nan, 0), (np.inf, 255), (-np.inf, 0)])
 def test_numbers_that_are_no_bytes(levels: float, grey: int) -> None:
     data = encoded(Image.fromarray(np.full((8, 8), levels, np.float32)), "TIFF")

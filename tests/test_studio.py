@@ -142,7 +142,7 @@ def test_an_error_leaves_the_session_as_it_was(studio: Studio) -> None:
     with pytest.raises(SessionError, match="no dream yet"):
         studio.accept()
     with pytest.raises(SessionError, match="no dream 1"):
-        studio.recall(1)
+        studio.session.fork(1)
     assert not studio.session.folder.exists()
 
 
@@ -158,12 +158,9 @@ def test_words_that_nobody_taught_it(studio: Studio, prompt: str) -> None:
 
 
 @needs_painter
-def test_undo_redo_fork_and_recall(studio: Studio) -> None:
-    one = studio.imagine("red low-top", 1)
+def test_undo_and_fork(studio: Studio) -> None:
+    studio.imagine("red low-top", 1)
     two = studio.edit("gum sole", 2)
-    draft = studio.recall(one.id)
-    assert (draft.words, draft.seed, draft.model) == ("red low-top", 1, "builtin")
-    assert studio.session.current == two  # recalling changes nothing
     studio.session.undo()
     three = studio.edit("darker", 3)
     assert three.parent == 1

@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -23,7 +24,7 @@ from dreamkicks import files, locations, pictures
 from dreamkicks.brands.classifier import open_brands
 from dreamkicks.catalogue import database, shoes, vectors
 from dreamkicks.catalogue.likeness import same_picture, signature
-from dreamkicks.catalogue.photos import keep_photo, photo_path
+from dreamkicks.catalogue.photos import keep_photo, photo_path, sweep_photos
 from dreamkicks.catalogue.product import Filters, Finding, Listing, Product, web_address
 from dreamkicks.errors import CatalogueBusy, CatalogueError, PictureError
 from dreamkicks.stores.names import style_of
@@ -73,6 +74,8 @@ class Catalogue:
         with files.storage(folder):
             folder.mkdir(parents=True, exist_ok=True)
         self._connection = database.connect(folder)
+        # Few callers close; however a process ends but by a kill, the header is noted.
+        self._closing = weakref.finalize(self, database.close, self._connection, folder)
         self._vectors: vectors.Vectors | None = None
         self._guard = threading.RLock()
 
@@ -93,7 +96,7 @@ class Catalogue:
         return cls(folder)
 
     def close(self) -> None:
-        database.close(self._connection, self.folder)
+        self._closing()
 
     # ---------------------------------------------------------------- finding
 
@@ -131,11 +134,9 @@ class Catalogue:
         return found
 
     def check_filters(self, filters: Filters) -> None:
-        """Raises CatalogueError for a brand or store that no product has, naming those there are."""
-        for column, value in (("brand", filters.brand), ("store", filters.store)):
-            if value is not None and not self._ask(
-                f"SELECT 1 FROM product WHERE {column} = ? COLLATE NOCASE LIMIT 1", (value,)
-            ):
+        """Raises CatalogueError for a brand, store or currency that no product has, naming those there are."""
+        for column, value in filters.texts():
+            if not self._ask(f"SELECT 1 FROM product WHERE {column} = ? COLLATE NOCASE LIMIT 1", (value,)):
                 known = ", ".join(list(self._count(column))[:30]) or "none"
                 raise CatalogueError(f"The catalogue has no {column} '{clean(value, 60)}'. It has: {known}.")
 
@@ -151,10 +152,10 @@ class Catalogue:
         return Product.of_row(self.folder, row[0])
 
     def products(self) -> Iterator[Product]:
-        """All products, in the order they came."""
+        """All products that have a photo, in the order they came."""
         for row in self._ask(
-            "SELECT product.*, (SELECT hash FROM photo WHERE photo.product = product.id ORDER BY id LIMIT 1) AS hash "
-            "FROM product ORDER BY id"
+            "SELECT product.*, hash FROM product JOIN photo ON photo.id = "
+            "(SELECT min(id) FROM photo WHERE photo.product = product.id) ORDER BY product.id"
         ):
             yield Product.of_row(self.folder, row)
 
@@ -277,6 +278,11 @@ class Catalogue:
         (count,) = self._ask("SELECT count(*) FROM photo")[0]
         return count == 0 if loaded is None else loaded.encoder == encoder and len(loaded.keys) == count
 
+    def indexed_by(self) -> str | None:
+        """The identity of the encoder that made the index; None where there is none to be read."""
+        loaded = self._load_or_none()
+        return None if loaded is None else loaded.encoder
+
     # ---------------------------------------------------------------- checking
 
     def stats(self) -> Stats:
@@ -299,34 +305,66 @@ class Catalogue:
 
     def verify(self, on_progress: OnProgress | None = None) -> list[Problem]:
         """Read everything and compare: the database, every photo against its hash, the vectors against the photos."""
-        problems = []
-        state = self._ask("PRAGMA integrity_check")[0][0]
-        if state != "ok":
-            problems.append(
-                Problem(f"the database is damaged: {clean(state, 200)}", f"move {self.folder} away and import again")
-            )
-        photos = self._ask("SELECT id, hash FROM photo")
-        for place, row in enumerate(photos):
-            if on_progress and place % 50 == 0:
-                on_progress(place, len(photos))
-            path = photo_path(self.folder, row["hash"])
-            if not path.is_file():
-                problems.append(Problem(f"photo {path.name} is missing", "import its picture again"))
-            elif files.sha256(path) != row["hash"]:
-                problems.append(Problem(f"photo {path.name} is damaged", "delete it and import its picture again"))
+        if (state := self._state()) != "ok":  # and nothing that it says can be believed
+            return [Problem(f"the database is damaged: {state}", f"move {self.folder} away and import again")]
+        back = "run dreamkicks catalog verify --repair, then refresh its shop or import its picture again"
+        problems = [Problem(what, back) for what in self._lost(on_progress).values()]
         try:
             loaded = vectors.load(self.folder)
         except CatalogueError as error:
             return [*problems, Problem(str(error).split(". ")[0], "run dreamkicks catalog verify --repair")]
         indexed = set() if loaded is None else set(loaded.keys.tolist())
-        if lost := {row["id"] for row in photos} - indexed:
-            problems.append(Problem(f"{len(lost)} photos are not indexed", "run dreamkicks catalog verify --repair"))
-        if gone := indexed - {row["id"] for row in photos}:
+        photos = {row["id"] for row in self._ask("SELECT id FROM photo")}
+        if unseen := photos - indexed:
+            problems.append(Problem(f"{len(unseen)} photos are not indexed", "run dreamkicks catalog verify --repair"))
+        if gone := indexed - photos:
             problems.append(Problem(f"{len(gone)} vectors have no photo", "run dreamkicks catalog verify --repair"))
         return problems
 
+    def repair(self, encoder: PictureEncoder, on_progress: OnProgress | None = None) -> list[Problem]:
+        """Forget photos whose file is missing or damaged, delete files that are no product's photo, and `index`.
+
+        A shop's product is due at its next refresh then, which fetches its photo again. Call it inside `writing`: nobody else
+        is then between writing a file and its row. Returns what was forgotten. Raises CatalogueError when the database is
+        damaged, and then deletes nothing.
+        """
+        if (state := self._state()) != "ok":
+            raise database.unusable(self.folder, sqlite3.DatabaseError(state))
+        lost = self._lost(on_progress)
+        with self.transaction() as base:
+            for digest in lost:
+                base.execute(
+                    "UPDATE listing SET stamp = NULL, fingerprint = '' WHERE (store, key) IN "
+                    "(SELECT store, key FROM product JOIN photo ON photo.product = product.id WHERE hash = ?)",
+                    (digest,),
+                )
+                base.execute("DELETE FROM photo WHERE hash = ?", (digest,))
+        sweep_photos(self.folder, {row["hash"] for row in self._ask("SELECT hash FROM photo")})
+        self.index(encoder, on_progress)
+        return [Problem(what, "refresh its shop or import its picture again") for what in lost.values()]
+
+    def _state(self) -> str:
+        """ "ok", or what SQLite finds wrong with the database."""
+        return clean(self._ask("PRAGMA integrity_check")[0][0], 200)
+
+    def _lost(self, on_progress: OnProgress | None) -> dict[str, str]:
+        """What is wrong with photos, by their hash."""
+        wrong = {}
+        kept = [row["hash"] for row in self._ask("SELECT hash FROM photo GROUP BY hash ORDER BY min(id)")]
+        for place, digest in enumerate(kept):
+            if on_progress and place % 50 == 0:
+                on_progress(place, len(kept))
+            path = photo_path(self.folder, digest)
+            if not path.is_file():
+                wrong[digest] = f"photo {path.name} is missing"
+            elif files.sha256(path) != digest:
+                wrong[digest] = f"photo {path.name} is damaged"
+        return wrong
+
     def _count(self, column: str) -> dict[str, int]:
-        rows = self._ask(f"SELECT {column}, count(*) FROM product GROUP BY {column} ORDER BY 2 DESC, 1")
+        rows = self._ask(
+            f"SELECT {column}, count(*) FROM product WHERE {column} IS NOT NULL GROUP BY {column} ORDER BY 2 DESC, 1"
+        )
         return {row[0]: row[1] for row in rows}
 
     def _read(self, digest: str) -> Image.Image | None:
@@ -376,11 +414,7 @@ class Catalogue:
 
     def _fitting(self, filters: Filters) -> dict[int, int] | None:
         """The photos that filters let through, each with its product; None for all."""
-        conditions, values = [], []
-        for column, value in (("brand", filters.brand), ("store", filters.store)):
-            if value is not None:
-                conditions.append(f"{column} = ? COLLATE NOCASE")
-                values.append(value)
+        conditions = [f"{column} = ? COLLATE NOCASE" for column, _ in filters.texts()]
         if filters.available:
             conditions.append("available = 1")
         if filters.max_price is not None:
@@ -390,7 +424,7 @@ class Catalogue:
         rows = self._ask(
             "SELECT photo.id, product, price FROM photo JOIN product ON product.id = photo.product WHERE "
             + " AND ".join(conditions),
-            tuple(values),
+            tuple(value for _, value in filters.texts()),
         )
         most = filters.max_price
         return {row["id"]: row["product"] for row in rows if most is None or Decimal(row["price"]) <= most}

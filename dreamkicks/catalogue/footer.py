@@ -50,7 +50,7 @@ def _group(fields: dict[int, Any]) -> RowGroup:
 
 
 class _Thrift:
-    """Reads on from where it is; every element takes a byte at least, so nothing in it can be longer than it is."""
+    """Reads on from where it is; every element takes a byte at least, so no list in it is longer than what is left of it."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -104,3 +104,5 @@ class _Thrift:
 
     def _skip(self, count: int) -> None:
         self._place += count
+        if self._place > len(self._data):
+            raise IndexError("beyond its end")

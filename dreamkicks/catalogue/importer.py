@@ -61,8 +61,8 @@ def import_products(
     """Import a folder of pictures, a CSV file beside its pictures, or a snapshot: its path, or an address that fsspec knows.
 
     The table's `file` column names pictures relative to the folder; without a table every picture in the folder is taken and
-    named after its file. What is known already is skipped, so an interrupted import just goes on. `offline` refuses addresses
-    that need the network.
+    named after its file. What is known already is skipped, so an interrupted import just goes on; what it had taken by then the
+    next search indexes. `offline` refuses addresses that need the network.
 
     Raises CatalogueError when there is nothing to import from, CatalogueBusy, StorageError, Cancelled.
     """
@@ -75,18 +75,13 @@ def import_products(
         else:
             items = _items(Path(source), table, opened)
         each: Iterator[_Item | Callable[[], snapshot.Row]] = iter(items)
-        try:
-            for place, item in enumerate(each):
-                if on_progress:
-                    on_progress(place, len(items))
-                if isinstance(item, _Item):
-                    _take(catalogue, item, report)
-                else:
-                    _take_row(catalogue, f"row {place + 1}", item, report)
-        except BaseException:
-            # What was taken so far is made findable even when somebody pressed Ctrl-C.
-            catalogue.index(encoder)
-            raise
+        for place, item in enumerate(each):
+            if on_progress:
+                on_progress(place, len(items))
+            if isinstance(item, _Item):
+                _take(catalogue, item, report)
+            else:
+                _take_row(catalogue, f"row {place + 1}", item, report)
         catalogue.index(encoder, on_progress)
         if on_progress:
             on_progress(len(items), len(items))
@@ -136,20 +131,23 @@ def _take_row(catalogue: Catalogue, name: str, read: Callable[[], snapshot.Row],
 
 
 def _listing(item: _Item) -> tuple[Listing, str | None]:
-    """What a row lists, and what is wrong with its price."""
+    """What a row lists, and what is wrong with its price or its currency."""
     price, problem = None, None
     if text := (item.row.get("price") or "").strip():
         try:
             price = parse_price(text)
         except ValueError as error:
             problem = f"{error}; imported without a price"
+    code = (item.row.get("currency") or "").strip()
+    if price is not None and code and not re.fullmatch("[A-Za-z]{3}", code):
+        problem = f"the currency '{clean(code, 30)}' is no code such as EUR; imported without it"
     stem = re.sub(r"[_\-.]+", " ", Path(item.name).stem)
     listing = Listing(
         brand=item.row.get("brand", ""),
         title=item.row.get("title") or stem,
         store=item.row.get("store", ""),
         price=price,
-        currency=item.row.get("currency") if price is not None else None,
+        currency=code if price is not None else None,
         url=item.row.get("url"),
         style=item.row.get("style"),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from dreamkicks.files import write_atomic
+from dreamkicks.files import storage, write_atomic
 
 LONGEST_SIDE = 512
 
@@ -30,3 +30,11 @@ def keep_photo(folder: Path, picture: Image.Image) -> str:
     if not path.exists():
         write_atomic(path, data)
     return digest
+
+
+def sweep_photos(folder: Path, named: set[str]) -> None:
+    """Delete photos but those of these hashes, and halves that a kill left. Nobody may be writing meanwhile."""
+    with storage(folder):
+        for path in (folder / "photos").glob("*/*"):
+            if path.suffix in (".webp", ".part") and path.stem not in named:
+                path.unlink()

@@ -106,12 +106,19 @@ class Product:
 
 @dataclass(frozen=True)
 class Filters:
-    """What a search is narrowed to. Brand and store are compared without regard to case."""
+    """What offers a search is narrowed to. Brand, store and currency are compared without regard to case."""
 
     brand: str | None = None
     store: str | None = None
     max_price: Decimal | None = None
+    """A number, whatever the currency."""
+    currency: str | None = None
     available: bool = False
+
+    def texts(self) -> list[tuple[str, str]]:
+        """Fields of a product, each with what it has to say."""
+        asked = (("brand", self.brand), ("store", self.store), ("currency", self.currency))
+        return [(field, text) for field, text in asked if text is not None]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Which products of different stores are the same shoe.
 
-Two are when brand and style code agree. Where a code is missing, or one store uses it for several products at once, they are
-when brand, title and a picture agree. Being similar is never enough, and two different codes are never one shoe.
+Two are when brand, whatever its case, and style code agree. Where a code is missing, or one store uses it for several products
+at once, they are when brand, title and a picture agree. Being similar is never enough, and two different codes are never one shoe.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ _MOST = 50
 def join(base: sqlite3.Connection, folder: Path) -> None:
     """Set `product.shoe` for all products, as what is kept now says it; what stays as it was is not written.
 
-    Call it in a transaction. Two grouped passes over indexes, and pictures only where brand and title agree.
+    Call it in a transaction. Two grouped passes, and pictures only where brand and title agree.
     """
     _name(base)
     coded = dict(base.execute(
-        "WITH code AS (SELECT brand, style, min(id) AS shoe FROM product WHERE style IS NOT NULL AND brand <> ? "
-        "GROUP BY brand, style HAVING count(DISTINCT store) > 1 "
+        "WITH coded AS (SELECT id, store, available, lower(brand) AS maker, style FROM product "
+        "WHERE style IS NOT NULL AND maker <> lower(?)), "
+        "code AS (SELECT maker, style, min(id) AS shoe FROM coded GROUP BY maker, style HAVING count(DISTINCT store) > 1 "
         "AND total(available) = count(DISTINCT iif(available, store, NULL))) "
-        "SELECT id, code.shoe FROM product JOIN code USING (brand, style)", (UNKNOWN,)
+        "SELECT id, shoe FROM coded JOIN code USING (maker, style)", (UNKNOWN,)
     ))  # fmt: skip
     shoes = dict(coded)
     alike = base.execute(
@@ -51,7 +52,10 @@ def join(base: sqlite3.Connection, folder: Path) -> None:
 
 
 def photos_of(base: sqlite3.Connection, folder: Path, product: int) -> list[sqlite3.Row]:
-    """The photos of a product that can be read, the first first, all with their signature. Call it in a transaction."""
+    """The photos that are kept of a product, the first first, all with their signature; nobody looks whether their files are there.
+
+    Those that an earlier version kept without one, and that can't be read, are left out. Call it in a transaction.
+    """
     query = "SELECT * FROM photo WHERE product = ? ORDER BY id"
     rows = base.execute(query, (product,)).fetchall()
     if any(row["signature"] is None for row in rows):  # kept by an earlier version
@@ -68,7 +72,7 @@ def _name(base: sqlite3.Connection) -> None:
     names = []
     for number, brand, title in base.execute("SELECT id, brand, title FROM product WHERE name IS NULL"):
         words = plain(title).removeprefix(plain(brand))  # some shops begin titles with the brand
-        names.append((f"{plain(brand)} {words}" if words and brand != UNKNOWN else "", number))
+        names.append((f"{plain(brand)} {words}" if words and plain(brand) != plain(UNKNOWN) else "", number))
     base.executemany("UPDATE product SET name = ? WHERE id = ?", names)
 
 

@@ -235,16 +235,22 @@ def report(
 @app.command()
 def verify(
     context: typer.Context,
-    repair: Annotated[bool, typer.Option("--repair", help="Index anew what is not in order.")] = False,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair", help="Forget photos that are lost, delete files that are no product's, and index anew."
+        ),
+    ] = False,
     as_json: _Json = False,
 ) -> None:
     """Check every file of the catalogue."""
     studio = open_studio(context)
+    problems = []
     if repair:
-        with studio.catalogue.writing(), output.progress("indexing") as on_progress:
-            studio.catalogue.index(studio.encoder, on_progress)
+        with studio.catalogue.writing(), output.progress("repairing") as on_progress:
+            problems = studio.catalogue.repair(studio.encoder, on_progress)
     with output.progress("checking") as on_progress:
-        problems = studio.catalogue.verify(on_progress)
+        problems += studio.catalogue.verify(on_progress)
     if as_json:
         output.json_line({"problems": [vars(problem) for problem in problems]})
     elif not problems:

@@ -17,7 +17,14 @@ def search(
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many results.")] = 10,
     brand: Annotated[str | None, typer.Option(help="Only this brand.")] = None,
     store: Annotated[str | None, typer.Option(help="Only this store.")] = None,
-    max_price: Annotated[str | None, typer.Option(help="Nothing dearer, and nothing without a price: 129.95.")] = None,
+    max_price: Annotated[
+        str | None,
+        typer.Option(
+            help="Nothing dearer, and nothing without a price: 129.95. Numbers are compared, whatever their currency; name one "
+            "with --currency."
+        ),
+    ] = None,
+    currency: Annotated[str | None, typer.Option(help="Only offers in this currency: EUR.")] = None,
     available: Annotated[bool, typer.Option("--available", help="Only what can be bought now.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a result.")] = False,
 ) -> None:
@@ -33,7 +40,7 @@ def search(
         raise output.wrong_usage(f"{error}.") from None
     studio = open_studio(context)
     picture = None if image is None else load_picture(image)
-    studio.catalogue.check_filters(filters := Filters(brand, store, most, available))
+    studio.catalogue.check_filters(filters := Filters(brand, store, most, currency, available))
     with output.progress("indexing") as on_progress:
         found = studio.search(picture, text, k, filters, on_progress)
     if as_json:

@@ -117,6 +117,9 @@ def test_filters_that_name_nobody(filled: Catalogue) -> None:
     filled.check_filters(Filters(brand="nike", store="MINE"))
     with pytest.raises(CatalogueError, match=r"no brand 'Nikey'. It has: Adidas, Nike, Puma, Vans\."):
         filled.check_filters(Filters(brand="Nikey"))
+    filled.check_filters(Filters(currency="eur"))
+    with pytest.raises(CatalogueError, match=r"no currency 'Euro'. It has: EUR\."):
+        filled.check_filters(Filters(currency="Euro"))
     with pytest.raises(CatalogueError, match=r"no store 'a b'. It has: "):
         filled.check_filters(Filters(store="a\x1b[1m\nb"))
 

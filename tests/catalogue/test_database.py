@@ -12,7 +12,7 @@ import pytest
 from dreamkicks.catalogue import database
 from dreamkicks.catalogue.catalogue import Catalogue
 from dreamkicks.errors import CatalogueError, CatalogueTooNew, DreamkicksError, StorageError
-from tests.catalogue.palette import content, fill
+from tests.catalogue.palette import ENCODER, content, fill
 
 MIGRATIONS = sorted(Path(database.__file__).with_name("migrations").glob("*.sql"))
 
@@ -118,6 +118,19 @@ def test_half_a_database_is_noticed(tmp_path: Path, whole: tuple[bytes, list[tup
         (tmp_path / database.NAME).write_bytes(data[: len(data) * part // 20])
         shown += damage_shows(tmp_path, held)
     assert shown >= 18  # the end of the last page may be blank, and then nothing is lost
+
+
+def test_a_damaged_database_is_no_reason_to_delete_photos(tmp_path: Path) -> None:
+    fill(tmp_path, 12).close()
+    data = bytearray((tmp_path / database.NAME).read_bytes())
+    data[data.rindex(b"https://shop.example/3")] ^= 1  # a key is not what its index says
+    (tmp_path / database.NAME).write_bytes(data)
+    catalogue, photos = Catalogue(tmp_path), set((tmp_path / "photos").rglob("*.webp"))
+    assert [problem.what[:24] for problem in catalogue.verify()] == ["the database is damaged:"]
+    with catalogue.writing(), pytest.raises(CatalogueError, match=r"can't be used: .* Move the folder"):
+        catalogue.repair(ENCODER)
+    assert set((tmp_path / "photos").rglob("*.webp")) == photos and len(photos) > 12
+    catalogue.close()
 
 
 def test_an_emptied_database_beside_its_vectors(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -45,6 +46,15 @@ def test_a_footer_that_claims_less_than_nothing_or_contradicts_itself(monkeypatc
     monkeypatch.setattr(footer, "MOST_BYTES", 20)
     with pytest.raises(ValueError, match="no footer"):
         footer.row_groups(small_footer([(2, 50), (3, 60)], 5))
+
+
+@pytest.mark.parametrize("begin", [b"\x19\xf7", b"\x1b", b"\x18"], ids=["a list of doubles", "a map", "a text"])
+def test_a_footer_of_a_few_bytes_that_claims_millions(begin: bytes) -> None:
+    data = begin + b"\x80\x80\x80\x04" + b"\x77"  # 8 million: enough to notice, and not to wait for ever
+    begun = time.process_time()
+    with pytest.raises(ValueError, match="can't be understood"):
+        footer.row_groups(io.BytesIO(data + len(data).to_bytes(4, "little") + b"PAR1"))
+    assert time.process_time() - begun < 0.1
 
 
 def test_a_footer_is_understood_as_arrow_does(tmp_path: Path) -> None:

@@ -210,6 +210,18 @@ def test_a_price_is_reported_and_not_guessed(catalogue: Catalogue, folder: Path)
     assert {(product.price, product.currency) for product in catalogue.products()} == {(None, None)}
 
 
+def test_a_currency_that_is_no_code_is_reported(catalogue: Catalogue, folder: Path) -> None:
+    rows = [
+        {"file": f"nike_air-{seed}.png", "price": "129", "currency": said}
+        for seed, said in enumerate(("euro", "eur", ""))
+    ]
+    report = bring_in(catalogue, table(folder / "t.csv", *rows))
+    assert [reason for _, reason in report.failed] == [
+        "the currency 'euro' is no code such as EUR; imported without it"
+    ]
+    assert [product.currency for product in catalogue.products()] == [None, "EUR", None]
+
+
 @pytest.mark.parametrize(
     ("text", "price"), [("129.95", "129.95"), ("0", "0"), ("99999999", "99999999"), ("1.5", "1.5")]
 )
@@ -283,10 +295,11 @@ def test_stopping_loses_nothing_that_was_taken(catalogue: Catalogue, folder: Pat
 
     with pytest.raises(stop):
         import_products(catalogue, ENCODER, folder, None, on_progress)
-    assert catalogue.stats().products == 3
-    assert catalogue.in_step(ENCODER.identity) and catalogue.verify() == []
+    stats = catalogue.stats()
+    assert (stats.products, stats.indexed) == (3, 0)  # nobody waits for the encoder who wants to stop
     with catalogue.writing():  # it let go of the lock
-        pass
+        assert catalogue.index(ENCODER) == 3  # as the next search does
+    assert catalogue.verify() == []
     report = bring_in(catalogue, folder)
     assert (report.added, report.skipped) == (2, 3)
 

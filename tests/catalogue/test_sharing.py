@@ -14,7 +14,7 @@ from dreamkicks import locations
 from dreamkicks.catalogue import database
 from dreamkicks.catalogue.catalogue import Catalogue
 from dreamkicks.catalogue.product import Listing
-from dreamkicks.errors import CatalogueBusy
+from dreamkicks.errors import CatalogueBusy, CatalogueError
 from tests.catalogue.palette import ENCODER, content, fill, keep, patchwork, vector
 
 # ------------------------------------------------------------------ together
@@ -67,6 +67,26 @@ def test_what_another_process_brings_in_is_found(catalogue: Catalogue) -> None:
     """
     ask(catalogue.folder, script)
     assert catalogue.search(vector(2), ENCODER.identity, 1)[0].product.title == "from elsewhere"
+
+
+def test_damage_of_the_header_is_noticed_after_processes_that_only_ended(catalogue: Catalogue) -> None:
+    keep(catalogue, 1)
+    catalogue.close()
+    path, note = catalogue.folder / database.NAME, catalogue.folder / database.HEADER
+    script = """
+        with catalogue.writing():
+            for seed in range(100, 160):
+                catalogue.keep(patchwork(seed), Listing("Nike", f"Shoe {seed}"))
+    """
+    # A process that ended, and one that let go of the catalogue.
+    for grow in (lambda: ask(catalogue.folder, script), lambda: fill(catalogue.folder, 60)):
+        before = path.read_bytes()[:100]
+        grow()
+        assert note.read_bytes() == path.read_bytes()[:100] != before
+    whole = path.read_bytes()
+    path.write_bytes(whole[:71] + bytes([whole[71] ^ 1]) + whole[72:])  # of the bytes that SQLite does not check
+    with pytest.raises(CatalogueError, match="its header is not as it was written"):
+        Catalogue(catalogue.folder)
 
 
 def test_readers_go_on_while_one_writes(catalogue: Catalogue) -> None:

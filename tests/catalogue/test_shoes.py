@@ -75,7 +75,8 @@ def test_one_brand_and_one_style_code_are_one_shoe(shops: Shops) -> None:
     three = shops.sell("west", 3, title="Dunk (DD1391-100)")
     shops.sell("east", 4, style="DD1391-101")
     shops.sell("east", 1, style="DD1391-100", brand="Jordan")
-    assert shops.joined() == [{one, two, three}]
+    four = shops.sell("east", 5, style="DD1391-100", brand="NIKE", title="Low")
+    assert shops.joined() == [{one, two, three, four}]
 
 
 def test_without_a_code_brand_title_and_picture_must_agree(shops: Shops) -> None:
@@ -114,7 +115,7 @@ def test_products_of_one_store_are_never_joined_for_their_looks(shops: Shops) ->
     assert [len(shoe) for shoe in shops.joined()] == [2]
 
 
-@pytest.mark.parametrize("brand", ["", "Unknown"])
+@pytest.mark.parametrize("brand", ["", "Unknown", "unknown"])
 def test_nobody_s_shoes_are_not_joined(shops: Shops, brand: str) -> None:
     for store in ("north", "south"):
         shops.sell(store, brand=brand)
@@ -249,6 +250,13 @@ def test_prices_in_several_currencies_are_not_compared(shops: Shops) -> None:
     shops.joined()
     (found,) = shops.find()
     assert [offer.store for offer in (found.product, *found.also)] == ["west", "south", "north", "east"]
+    (found,) = shops.find(max_price=Decimal(85))
+    assert [offer.store for offer in (found.product, *found.also)] == ["west", "east"]
+    (found,) = shops.find(max_price=Decimal(85), currency="eur")
+    assert [offer.store for offer in (found.product, *found.also)] == ["west"]
+    (found,) = shops.find(currency="INR")
+    assert (found.product.store, found.also) == ("north", ())
+    assert shops.find(max_price=Decimal(150), currency="INR") == []
 
 
 def test_offers_are_those_that_the_filters_let_through(shops: Shops) -> None:

@@ -20,7 +20,6 @@ from dreamkicks.catalogue.catalogue import Catalogue
 from dreamkicks.catalogue.importer import export_products
 from dreamkicks.errors import CatalogueError, PictureError
 from tests.catalogue.ledgers import ledger_of
-from tests.catalogue.palette import ENCODER
 from tests.catalogue.snapshots import MONDAY, URL, bring_in, counts, crawl, rows_of, share, write
 
 
@@ -181,7 +180,7 @@ def test_flipped_bits_are_noticed_and_what_came_before_is_kept(
     file.write_bytes(data)
     with pytest.raises(CatalogueError, match="is damaged after row 1; what came before is kept"):
         bring_in(theirs, file)
-    assert theirs.stats().photos == 1 and theirs.in_step(ENCODER.identity)
+    assert theirs.stats().photos == 1
     assert counts(share(ours, theirs, file)) == (1, 0, 1)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dreamkicks.catalogue.catalogue import Catalogue
+from dreamkicks.catalogue.photos import keep_photo, photo_path
 from dreamkicks.catalogue.product import Listing
 from dreamkicks.catalogue.vectors import POINTER
 from dreamkicks.errors import CatalogueError
@@ -39,12 +40,27 @@ def test_photos_that_are_gone_or_damaged_can_be_brought_back(catalogue: Catalogu
         f"photo {photos[0].name} is missing",
         f"photo {photos[1].name} is damaged",
     ]
-    assert "delete it and import its picture again" in problems[1].advice
-    photos[1].unlink()
-    for seed in range(2):  # what the advice says
+    assert "--repair, then refresh its shop or import its picture again" in problems[1].advice
+    with catalogue.writing():  # what the advice says
+        forgotten = catalogue.repair(ENCODER)
+    assert [problem.what for problem in forgotten] == [problem.what for problem in problems]
+    assert catalogue.verify() == [] and catalogue.in_step(ENCODER.identity)
+    assert [product.title for product in catalogue.products()] == ["Shoe 2"]
+    for seed in range(2):
         keep(catalogue, seed)
-    assert catalogue.verify() == []
+    assert catalogue.verify() == [] and all(photo.is_file() for photo in photos)
     assert catalogue.stats().products == 3
+
+
+def test_a_repair_deletes_what_is_nobody_s_photo(catalogue: Catalogue) -> None:
+    kept = catalogue.product(keep(catalogue, 1)).photo
+    with catalogue.writing():
+        gone = photo_path(catalogue.folder, keep_photo(catalogue.folder, patchwork(2)))
+        half = gone.with_name(".0123456789abcdef.part")  # as a kill leaves it
+        half.touch()
+        assert catalogue.repair(ENCODER) == []
+    assert kept.is_file() and not gone.exists() and not half.exists()
+    assert catalogue.verify() == []
 
 
 def test_a_photo_that_can_t_be_read_costs_no_new_generation(catalogue: Catalogue) -> None:

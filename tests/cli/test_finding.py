@@ -94,6 +94,7 @@ def test_import_search_and_filters(shop: Run) -> None:
     ]
     cheap = shop("search", "--text", "shoe", "--max-price", "100", "--json").objects
     assert [one["product"]["title"] for one in cheap] == ["Red One"]
+    assert shop("search", "--text", "shoe", "--max-price", "100", "--currency", "eur", "--json").objects == cheap
     nothing = shop("search", "--text", "shoe", "--max-price", "1", "--json")
     assert (nothing.status, nothing.objects) == (0, [])
     assert "Nothing fits" in nothing.err
@@ -111,6 +112,7 @@ def test_import_search_and_filters(shop: Run) -> None:
         (["search", "--text", "x", "--brand", "Nope"], 1, "It has: Concept"),
         (["search", "--text", "x", "--store", "nope"], 1, "It has: concepts"),
         (["search", "--text", "x", "--max-price", "cheap"], 2, "cheap"),
+        (["search", "--text", "x", "--currency", "EUR"], 1, "no currency 'EUR'. It has: none"),
         (["search", "--text", "x", "-k", "0"], 2, "-k"),
         (["catalog", "import", "nowhere"], 1, "no folder"),
         (["catalog", "import", "memory://nowhere"], 1, "does not exist"),
@@ -118,6 +120,7 @@ def test_import_search_and_filters(shop: Run) -> None:
         (["--offline", "catalog", "import", "s3://bucket/x.parquet"], 1, "offline"),
         (["catalog", "add", "nowhere.png", "--brand", "x", "--title", "y"], 1, "does not exist"),
         (["catalog", "add", "x.png", "--title", "y"], 2, "--brand"),
+        (["catalog", "add", "x.png", "--brand", "x", "--title", "y", "--currency", "euro"], 2, "'euro' is no currency"),
         (["catalog", "refresh", "nope"], 1, "sneakerbaas"),
         (["--offline", "models", "pull", "sd-turbo", "--yes"], 1, "offline"),
         (["models", "pull", "builtin"], 1, "builtin"),

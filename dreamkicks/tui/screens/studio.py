@@ -19,6 +19,7 @@ from textual.widgets import Footer, Static
 from dreamkicks.catalogue.catalogue import OnProgress
 from dreamkicks.errors import Cancelled, DreamkicksError, SessionError
 from dreamkicks.painter.painter import OnStep, Step
+from dreamkicks.session.report import REPORT
 from dreamkicks.studio import Result, Studio
 from dreamkicks.tui.messages import Failed, Found, Indexing, Painted, Progress, Reported, Stopped
 from dreamkicks.tui.request import Request, parse
@@ -111,7 +112,7 @@ class StudioScreen(Screen[None]):
     def action_report(self) -> None:
         if not self._is_free():
             return
-        path = self._studio.session.folder / "report.html"
+        path = self._studio.session.folder / REPORT
         current = self._studio.session.current
         known = self._result[1] if self._result and current and self._result[0] == current.id else None
 
@@ -161,12 +162,11 @@ class StudioScreen(Screen[None]):
             self._walk(lambda: self._studio.session.fork(choice.number))
 
     def _recall(self, number: int) -> None:
-        draft = self._studio.recall(number)
         dream = self._studio.session.dream(number)
         self.query_one(Prompt).put(str(Request.of(dream)))
         now = self._studio.settings.model
-        other = "" if draft.model == now else f"; Enter paints with {now}"
-        self._say(f"The recipe of dream {number}, painted by {draft.model}{other}.")
+        other = "" if dream.model == now else f"; Enter paints with {now}"
+        self._say(f"The recipe of dream {number}, painted by {dream.model}{other}.")
 
     def _walk(self, step: Callable[[], object]) -> None:
         if not self._is_free():
