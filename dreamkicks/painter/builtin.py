@@ -20,9 +20,19 @@ from dreamkicks.painter.blueprint import Blueprint
 from dreamkicks.painter.framing import frame
 from dreamkicks.painter.measure import Measured, faces_left, is_side_view, measure
 from dreamkicks.painter.painter import OnStep, Painting, Step
-from dreamkicks.painter.pipeline import CROP, SIDE, SneakerPipeline
+from dreamkicks.painter.pipeline import CROP, SIDE, SneakerPipeline, guided
 from dreamkicks.painter.presets import Preset
-from dreamkicks.painter.region import follow_sole, is_shape, keep_the_rest, one_by_one, to_tell, tune, tune_pattern
+from dreamkicks.painter.region import (
+    follow_sole,
+    is_shape,
+    keep_the_rest,
+    one_by_one,
+    share_of,
+    to_tell,
+    tune,
+    tune_pattern,
+    weight_of,
+)
 
 _NOTHING = (
     "Nothing was asked for that the built-in painter can change. The picture is as it was; name a part and a colour."
@@ -91,13 +101,19 @@ class BuiltinPainter:
         run.total = sum(1 if is_shape(turn) else self.preset.steps for turn in turns)
         for turn in turns:
             before = np.asarray(now)
-            seen = follow_sole(before, measure(before) or seen)
+            seen = measure(before) or seen
             if is_shape(turn):
                 now = self._bend(run, turn, before, seen, moved)
                 continue
+            seen = follow_sole(before, seen)
             after = np.asarray(self._repaint(run, to_tell(turn), before, moved))
-            after = tune_pattern(after, turn, moved)
-            now = Image.fromarray(keep_the_rest(before, tune(after, seen, turn, moved), seen, turn))
+            share = share_of(before, after, seen, turn)
+            if turn.pattern is None and turn.brand is None:
+                weight = torch.from_numpy(weight_of(seen, turn))[None, None]
+                pixels = guided(to_tensor(after), to_tensor(before), weight)
+                after = np.asarray(to_picture(pixels))
+            after = tune(tune_pattern(after, turn, moved), seen, turn, moved)
+            now = Image.fromarray(keep_the_rest(before, after, share))
         return run.painting(now)
 
     def _bend(self, run: _Run, asked: Blueprint, picture: np.ndarray, seen: Measured, strength: float) -> Image.Image:

@@ -117,8 +117,6 @@ class SneakerPipeline(DiffusionPipeline):
             return painted
         # Seams and letters are finer than latents are: the light and dark that the autoencoder loses is given back.
         painted = painted + (picture.to(self.device) - self.decode(source)).mean(1, keepdim=True)
-        if blueprint.pattern is None and blueprint.brand is None:
-            painted = guided(painted.cpu(), picture)
         return painted.clamp(-1, 1)
 
     def encode(self, blueprint: Blueprint) -> tuple[Tensor, Tensor]:
@@ -201,17 +199,23 @@ class SneakerPipeline(DiffusionPipeline):
         return picture
 
 
-def guided(painted: Tensor, guide: Tensor) -> Tensor:
+def guided(painted: Tensor, guide: Tensor, weight: Tensor) -> Tensor:
     """A painted picture (1, 3, h, w) with no other details than those of the one it was painted over.
 
     The network is trained to paint details where a draft has none, and can't tell a draft from a plain picture to edit. So in every
     window the change is the linear map of the guide's colours that comes nearest to what was painted (guided filter, He et al. 2010,
-    doi:10.1007/978-3-642-15549-9_1), found at half the size (arXiv:1505.00996). What is finer stays as it was.
+    doi:10.1007/978-3-642-15549-9_1), found at half the size (arXiv:1505.00996). What is finer stays as it was. Pixels count by their
+    `weight` (1, 1, h, w) in 0..1.
     """
-    colours, wanted = F.avg_pool2d(guide, 2), F.avg_pool2d(painted - guide, 2)
+    colours, wanted, counts = (F.avg_pool2d(one, 2) for one in (guide, painted - guide, weight))
+
+    def blur(x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, _WINDOW, 1, _WINDOW // 2, count_include_pad=False)
+
+    support = blur(counts) + 1e-4
 
     def mean(x: Tensor) -> Tensor:
-        return F.avg_pool2d(x, _WINDOW, 1, _WINDOW // 2, count_include_pad=False)
+        return blur(counts * x) / support
 
     def covariance(one: Tensor, two: Tensor) -> Tensor:
         """(1, h, w, 3, 3) of every window."""
@@ -221,7 +225,8 @@ def guided(painted: Tensor, guide: Tensor) -> Tensor:
     spread = covariance(colours, colours) + _FLAT * torch.eye(3)
     slope = torch.linalg.solve(spread, covariance(colours, wanted)).permute(0, 3, 4, 1, 2)
     shift = mean(wanted) - (slope * mean(colours)[:, :, None]).sum(1)
-    maps = F.interpolate(mean(torch.cat([slope.flatten(1, 2), shift], dim=1)), scale_factor=2, mode="bilinear")
+    maps = blur(support * torch.cat([slope.flatten(1, 2), shift], dim=1)) / blur(support)
+    maps = F.interpolate(maps, scale_factor=2, mode="bilinear")
     return guide + (maps[:, :9].view(len(guide), 3, 3, *guide.shape[2:]) * guide[:, :, None]).sum(1) + maps[:, 9:]
 
 

@@ -38,6 +38,9 @@ _DETAIL = 2.5
 _CONTRAST = (0.2, 2.5)
 """How far the contrast of details may be lowered and raised in one go."""
 
+_PALE = 253
+"""Leather may be as pale as this on paper that is clean."""
+
 _GAP = 0.11
 """Half the width of the gaps that are closed, of the picture's width: the opening for the foot is about twice as wide."""
 
@@ -70,23 +73,52 @@ def is_shape(asked: Blueprint) -> bool:
     return asked.height is not None or asked.sole_height is not None
 
 
-def keep_the_rest(before: np.ndarray, after: np.ndarray, seen: Measured, asked: Blueprint) -> np.ndarray:
-    """`after` (h, w, 3) uint8 in the parts that were asked for, `before` elsewhere. A pattern is the upper's, a brand the shoe's."""
-    named = [part for part in COLOURED_PARTS if getattr(asked, part) is not None]
-    named += ["upper"] * (asked.pattern is not None)
-    inside = _whole(seen) if asked.brand is not None else np.zeros(seen.mask.shape, bool)
-    for part in named:
-        inside |= stripes_of(seen) if part == "accent" else area_of(seen, part)
+def share_of(before: np.ndarray, after: np.ndarray, seen: Measured, asked: Blueprint) -> np.ndarray:
+    """Where what was painted over a picture (h, w, 3) uint8 counts, (h, w) float32 in 0..1: in the parts that were asked for.
+
+    A pattern is the upper's, a brand the shoe's. What was paper and is painted as paper stays.
+    """
+    inside = _named(seen, asked)
     change = np.linalg.norm(to_lab(before) - to_lab(after), axis=-1)
     low, high = _DRIFT
     unit = before.shape[1] / MEASURED
     reached = _soft(np.clip((change - low) / (high - low), 0, 1), 1.5 * unit)
     # A part may reach further than it was measured; stripes are where we put them.
-    further = inside if named == ["accent"] else _grown(inside, round(_BORDER * before.shape[1]))
+    only_stripes = asked == Blueprint(accent=asked.accent)
+    further = inside if only_stripes else _grown(inside, round(_BORDER * before.shape[1]))
     sure, possible = _soft(_grown(inside, 1), 0.7 * unit), _soft(further, 2.0 * unit)
     outline = _soft(_grown(_whole(seen), 1), 0.7 * unit)
-    share = np.minimum(np.maximum(sure, np.minimum(reached, possible)), outline)[..., None]
-    return (before + share * (after.astype(np.float32) - before)).round().astype(np.uint8)
+    # Of paper only what is painted boldly: about pale leather the network paints mist.
+    bold = _ink(after, PAPER - 60)
+    ink = _soft(np.maximum(before.min(-1) < _PALE, bold), 0.7 * unit)
+    return np.minimum(np.maximum(sure, np.minimum(reached, possible)), np.minimum(outline, ink))
+
+
+def keep_the_rest(before: np.ndarray, after: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """`after` (h, w, 3) uint8 by its share (h, w) in 0..1, `before` for the rest."""
+    return (before + share[..., None] * (after.astype(np.float32) - before)).round().astype(np.uint8)
+
+
+def weight_of(seen: Measured, asked: Blueprint) -> np.ndarray:
+    """How much pixels tell of how the parts that were asked for change, (h, w) float32 in 0..1.
+
+    Next to parts that stay the network paints gradients, and white leather can't be told from white paper: either would thin the
+    new colour. But of dark leather's edge the paper tells that it stays white.
+    """
+    inside = _named(seen, asked)
+    others = _grown(_whole(seen) & ~inside, round(_BORDER * inside.shape[1]))
+    weight: np.ndarray = np.where(others, 0.01, np.where(inside, 1.0, 0.1)).astype(np.float32)
+    return weight
+
+
+def _named(seen: Measured, asked: Blueprint) -> np.ndarray:
+    """The parts that were asked for as one mask (h, w)."""
+    named = [part for part in COLOURED_PARTS if getattr(asked, part) is not None]
+    named += ["upper"] * (asked.pattern is not None)
+    inside = _whole(seen) if asked.brand is not None else np.zeros(seen.mask.shape, bool)
+    for part in named:
+        inside |= stripes_of(seen) if part == "accent" else area_of(seen, part)
+    return inside
 
 
 def tune(picture: np.ndarray, seen: Measured, asked: Blueprint, strength: float) -> np.ndarray:
@@ -96,7 +128,7 @@ def tune(picture: np.ndarray, seen: Measured, asked: Blueprint, strength: float)
     what is lacking.
     """
     lab = to_lab(picture)
-    ink = np.clip((PAPER - picture.min(-1).astype(np.float32)) / 60, 0, 1)  # what is pale would turn to coloured mist
+    ink = _ink(picture)  # what is pale would turn to coloured mist
     for part in COLOURED_PARTS:
         area = stripes_of(seen) if part == "accent" else area_of(seen, part)
         if (colour := getattr(asked, part)) is None or not area.any():
@@ -135,6 +167,7 @@ def follow_sole(picture: np.ndarray, seen: Measured) -> Measured:
     From heel to toe the path is taken along which colours change most as they do at the measured row, not far from it and without
     leaps (dynamic programming: Montanari 1971, doi:10.1145/362594.362599). Where next to nothing changes, the row stays.
     """
+    seen = replace(seen, mask=seen.mask | _pale(picture, seen))
     scale = picture.shape[1] // MEASURED
     small = np.asarray(Image.fromarray(picture).resize((MEASURED, picture.shape[0] // scale), Image.Resampling.LANCZOS))
     left, right, line = seen.box[0] // scale, seen.box[2] // scale, seen.sole_line // scale
@@ -159,6 +192,21 @@ def follow_sole(picture: np.ndarray, seen: Measured) -> Measured:
     smooth = sliding_window_view(np.pad(path, 2, mode="edge"), 5).mean(1)
     columns = (np.arange(picture.shape[1]) + 0.5) / scale - 0.5
     return replace(seen, border=scale * np.interp(columns, np.arange(left, right), smooth))
+
+
+def _pale(picture: np.ndarray, seen: Measured) -> np.ndarray:
+    """What of an upper on clean paper is too pale to have been measured, (h, w) bool; nothing on other paper."""
+    left, _, right, _ = seen.box
+    pale = Image.fromarray((picture.min(-1) < _PALE).astype(np.uint8))
+    found = np.asarray(pale.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.MaxFilter(3))) > 0
+    found[seen.sole_line :], found[:, :left], found[:, right:] = False, False, False
+    if (found & ~_grown(_whole(seen), round(_BORDER * picture.shape[1]))).mean() > 0.05:
+        return np.zeros_like(found)
+    found = np.maximum.accumulate(found, axis=0)
+    blur = round(2 * picture.shape[1] / 256)
+    found[blur:] = found[:-blur]
+    found[seen.sole_line :] = False
+    return found
 
 
 def _cheapest(cost: np.ndarray, bend: float) -> np.ndarray:
@@ -209,6 +257,12 @@ def stripes_of(seen: Measured) -> np.ndarray:
     low = rows > top + 0.25 * (seen.sole_line - top)
     striped: np.ndarray = (abs(across - 0.42) < 0.035) | (abs(across - 0.54) < 0.035)
     return area_of(seen, "upper") & low & striped
+
+
+def _ink(picture: np.ndarray, paper: int = PAPER) -> np.ndarray:
+    """How far pixels (h, w, 3) uint8 are from paper, (h, w) in 0..1."""
+    share: np.ndarray = np.clip((paper - picture.min(-1).astype(np.float32)) / 60, 0, 1)
+    return share
 
 
 def _soft(share: np.ndarray, radius: float) -> np.ndarray:

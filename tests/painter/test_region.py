@@ -17,6 +17,7 @@ from dreamkicks.painter.region import (
     follow_sole,
     keep_the_rest,
     one_by_one,
+    share_of,
     stripes_of,
     tune,
     tune_pattern,
@@ -42,7 +43,7 @@ def seen(shoe: np.ndarray) -> Measured:
 @pytest.mark.parametrize("part", ["upper", "sole", "toe", "heel", "accent"])
 def test_a_colour_changes_its_part_and_nothing_far_from_it(shoe: np.ndarray, seen: Measured, part: str) -> None:
     painted = np.full_like(shoe, (200, 0, 200))
-    kept = keep_the_rest(shoe, painted, seen, Blueprint(**{part: RED}))
+    kept = keep_the_rest(shoe, painted, share_of(shoe, painted, seen, Blueprint(**{part: RED})))
     changed = np.abs(kept.astype(int) - shoe).sum(-1) > 30
     area = stripes_of(seen) if part == "accent" else area_of(seen, part)
     assert changed[area].mean() > 0.95
@@ -53,7 +54,7 @@ def test_a_colour_changes_its_part_and_nothing_far_from_it(shoe: np.ndarray, see
 
 def test_drift_is_taken_back(shoe: np.ndarray, seen: Measured) -> None:
     drifted = np.clip(shoe.astype(int) + 6, 0, 255).astype(np.uint8)
-    kept = keep_the_rest(shoe, drifted, seen, Blueprint(sole=RED))
+    kept = keep_the_rest(shoe, drifted, share_of(shoe, drifted, seen, Blueprint(sole=RED)))
     away = seen.mask.copy()
     away[seen.sole_line - 8 :] = False
     assert np.array_equal(kept[away], shoe[away])
@@ -97,7 +98,8 @@ def test_a_pattern_changes_the_upper_and_a_brand_the_shoe(
     shoe: np.ndarray, seen: Measured, asked: Blueprint, part: str
 ) -> None:
     painted = np.full_like(shoe, (200, 0, 200))
-    changed = np.abs(keep_the_rest(shoe, painted, seen, asked).astype(int) - shoe).sum(-1) > 30
+    kept = keep_the_rest(shoe, painted, share_of(shoe, painted, seen, asked))
+    changed = np.abs(kept.astype(int) - shoe).sum(-1) > 30
     area = area_of(seen, "upper") | (area_of(seen, "sole") if part == "shoe" else False)
     assert changed[area].mean() > 0.95
     assert not changed[~np.array(Image.fromarray(area).filter(ImageFilter.MaxFilter(49)))].any()
