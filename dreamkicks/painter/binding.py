@@ -167,25 +167,27 @@ class Binder:
 
     def _take_shape(self, phrase: Phrase, ahead: list[Phrase]) -> None:
         slot, value = phrase.value
-        said = self._say(phrase)
+        sized = self._sized(slot, ahead)
+        self._say(phrase, sized is not None)
         self._serve()
-        part = self._sized(ahead)
-        if slot == "height" and part == "sole":  # "a high sole"
-            slot, value = "sole_height", 0.18 if value > 0.5 else 0.07
-        elif slot == "sole_height" and part not in (None, "sole", "upper"):  # "thick stripes"
-            said.understood = False
+        if sized is None:
             return
-        self.blueprint = replace(self.blueprint, **{slot: value})
-        if slot == "height":
+        if sized != slot:
+            value = 0.18 if value > 0.5 else 0.07
+        self.blueprint = replace(self.blueprint, **{sized: value})
+        if sized == "height":
             self._flush()
 
     def _take_relative(self, phrase: Phrase, ahead: list[Phrase]) -> None:
-        said = self._say(phrase)
         slot, step = phrase.value
+        sized = self._sized(slot, ahead)
+        self._say(phrase, sized is not None)
         if slot == "lightness" and _next_is(ahead, *_TINTS):  # "a darker red"
             self._modifier = (step, 1.0)
             return
         self._serve()
+        if sized is None:
+            return
         if slot == "lightness":
             if self._changing:  # "make the red darker" tells what is there
                 self._colours.clear()
@@ -194,16 +196,10 @@ class Binder:
                 self._colour_part(part, _shift(own, step, 1.0))
             self._parts.clear()
             return
-        part = self._sized(ahead)
-        if slot == "height" and part == "sole":  # "a higher sole"
-            slot, step = "sole_height", step / 2
-        elif slot == "sole_height" and part not in (None, "sole", "upper"):
-            said.understood = False
-            return
-        own = getattr(self.base, slot)
-        low, high = _LIMITS[slot]
-        value = (_USUAL[slot] if own is None else own) + step
-        self.blueprint = replace(self.blueprint, **{slot: min(high, max(low, value))})
+        own = getattr(self.base, sized)
+        low, high = _LIMITS[sized]
+        value = (_USUAL[sized] if own is None else own) + (step if sized == slot else step / 2)
+        self.blueprint = replace(self.blueprint, **{sized: min(high, max(low, value))})
 
     def _take_lighter(self, phrase: Phrase, ahead: list[Phrase]) -> None:
         # "light" alone is no colour; it waits for one.
@@ -279,12 +275,13 @@ class Binder:
     def _take_stop(self, phrase: Phrase, ahead: list[Phrase]) -> None:
         pass
 
-    def _sized(self, ahead: list[Phrase]) -> str | None:
-        """The part that a size is said of: the one that follows, colours aside, else the one before; "" for one not paintable."""
+    def _sized(self, slot: str, ahead: list[Phrase]) -> str | None:
+        """The slot that a size is of, given the part it is said of: "a high sole" is the sole's, "thick stripes" nobody's."""
         named = [phrase for phrase in ahead if phrase.kind not in ("shape", *_TINTS)]
-        if _next_is(named, *_NAMED):
-            return named[0].value or ""
-        return next(iter(self._pending()), None)
+        part = named[0].value or "" if _next_is(named, *_NAMED) else next(iter(self._pending()), None)
+        if slot == "height" and part == "sole":
+            return "sole_height"
+        return None if slot == "sole_height" and part not in (None, "sole", "upper") else slot
 
     def _shaded(self, ahead: list[Phrase]) -> list[str]:
         """The parts that shall be darker or lighter."""
