@@ -25,8 +25,10 @@ _SWING = 0.07
 """How far above and below its measured row the border of a sole is looked for, of the shoe's width."""
 _BAND = 3
 """Rows above and below a border, of a picture MEASURED px wide, whose mean colours are compared."""
-_FAINT = 5.0
+_FAINT = 16.0
 """CIE76 difference of those below which there is no border to follow."""
+_LIKELY = 0.5
+"""The share of the usual contrast that is found along a border on average, or else there is none: white soles of white shoes."""
 _BEND, _STRAY = 0.3, 0.18
 """What it costs a border to go one row up or down, and to be _SWING off its measured row, where a column of full contrast gains 1."""
 
@@ -106,7 +108,7 @@ def weight_of(seen: Measured, asked: Blueprint) -> np.ndarray:
     new colour. But of dark leather's edge the paper tells that it stays white.
     """
     inside = _named(seen, asked)
-    others = _grown(_whole(seen) & ~inside, round(_BORDER * inside.shape[1]))
+    others = _grown(_whole(seen) & ~inside, round(_BORDER / 2 * inside.shape[1]))
     weight: np.ndarray = np.where(others, 0.01, np.where(inside, 1.0, 0.1)).astype(np.float32)
     return weight
 
@@ -165,7 +167,7 @@ def follow_sole(picture: np.ndarray, seen: Measured) -> Measured:
     """What was measured of a picture (h, w, 3) uint8, and the border of its sole column by column.
 
     From heel to toe the path is taken along which colours change most as they do at the measured row, not far from it and without
-    leaps (dynamic programming: Montanari 1971, doi:10.1145/362594.362599). Where next to nothing changes, the row stays.
+    leaps (dynamic programming: Montanari 1971, doi:10.1145/362594.362599). Where too little changes, the row stays.
     """
     seen = replace(seen, mask=seen.mask | _pale(picture, seen))
     scale = picture.shape[1] // MEASURED
@@ -188,8 +190,10 @@ def follow_sole(picture: np.ndarray, seen: Measured) -> Measured:
     if contrast < _FAINT:
         return seen
     alike = np.clip(change @ usual / contrast**2, 0, 1.5) * ((below[1] > 0) & (above[1] > 0))[..., 0]
-    path = rows[_cheapest(_STRAY * np.abs(rows - line)[:, None] / reach - alike, _BEND)]
-    smooth = sliding_window_view(np.pad(path, 2, mode="edge"), 5).mean(1)
+    path = _cheapest(_STRAY * np.abs(rows - line)[:, None] / reach - alike, _BEND)
+    if alike[path, np.arange(width)].mean() < _LIKELY:
+        return seen
+    smooth = sliding_window_view(np.pad(rows[path], 2, mode="edge"), 5).mean(1)
     columns = (np.arange(picture.shape[1]) + 0.5) / scale - 0.5
     return replace(seen, border=scale * np.interp(columns, np.arange(left, right), smooth))
 
