@@ -127,6 +127,20 @@ def test_where_nothing_changes_the_border_stays_a_row(shoe: np.ndarray, seen: Me
     assert follow_sole(plain, seen).border is None
 
 
+def test_a_pale_upper_is_painted_up_to_its_edge_and_the_paper_is_not(shoe: np.ndarray, seen: Measured) -> None:
+    upper = area_of(seen, "upper") & (np.arange(256) > 110)
+    pale = np.where(upper[..., None], np.uint8(248), shoe)
+    found = measure(pale)
+    assert found is not None and area_of(found, "upper")[upper].mean() < 0.5
+    looked = follow_sole(pale, found)
+    assert area_of(looked, "upper")[upper].mean() > 0.9
+    mist = np.where(upper[..., None], np.uint8((200, 0, 0)), np.uint8((255, 225, 225)))
+    share = share_of(pale, mist, looked, Blueprint(upper=RED))
+    assert share[upper].mean() > 0.9 and share[:100].max() == 0
+    far = ~np.array(Image.fromarray(seen.mask | upper).filter(ImageFilter.MaxFilter(9)))
+    assert share[far].max() < 0.2
+
+
 def test_one_thing_at_a_time() -> None:
     asked = Blueprint(upper=RED, sole=BLUE, toe=RED, accent=BLUE, height=0.6, sole_height=0.2)
     assert one_by_one(asked) == [
