@@ -21,7 +21,7 @@ _EDGES = (
     (0.356, 0.412, 0.449, 0.441, 0.356, 0.292, 0.243, 0.209, 0.016, 0.005, 0.004, 0.004, 0.003, 0.003, 0.007, 0.030),
     (0.097, 0.098, 0.106, 0.068, 0.056, 0.055, 0.053, 0.050, 0.021, 0.012, 0.010, 0.010, 0.010, 0.011, 0.012, 0.024),
 )
-_ODD = 5.0  # nearer than this are 98.7 % of held-out side views, and 2.4 % of pictures of things that are no sneakers
+_ODD = 5.0  # nearer than this, framed, are 98.9 % of held-out side views, and 2.4 % of pictures of things that are no sneakers
 
 
 @dataclass(frozen=True)
