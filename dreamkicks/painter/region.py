@@ -89,11 +89,11 @@ def share_of(before: np.ndarray, after: np.ndarray, seen: Measured, asked: Bluep
     only_stripes = asked == Blueprint(accent=asked.accent)
     further = inside if only_stripes else _grown(inside, round(_BORDER * before.shape[1]))
     sure, possible = _soft(_grown(inside, 1), 0.7 * unit), _soft(further, 2.0 * unit)
-    outline = _soft(_grown(_whole(seen), 1), 0.7 * unit)
+    shoe = _soft(_grown(_whole(seen), 1), 0.7 * unit)
     # Of paper only what is painted boldly: about pale leather the network paints mist.
     bold = _ink(after, PAPER - 60)
     ink = _soft(np.maximum(before.min(-1) < _PALE, bold), 0.7 * unit)
-    return np.minimum(np.maximum(sure, np.minimum(reached, possible)), np.minimum(outline, ink))
+    return np.minimum(np.maximum(sure, np.minimum(reached, possible)), np.minimum(shoe, ink))
 
 
 def keep_the_rest(before: np.ndarray, after: np.ndarray, share: np.ndarray) -> np.ndarray:
@@ -199,7 +199,7 @@ def follow_sole(picture: np.ndarray, seen: Measured) -> Measured:
 
 
 def _pale(picture: np.ndarray, seen: Measured) -> np.ndarray:
-    """What of an upper on clean paper is too pale to have been measured, (h, w) bool; nothing on other paper."""
+    """Of an upper on clean paper, where it is too pale to have been measured as well, (h, w) bool; nowhere on other paper."""
     left, _, right, _ = seen.box
     pale = Image.fromarray((picture.min(-1) < _PALE).astype(np.uint8))
     found = np.asarray(pale.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.MaxFilter(3))) > 0
@@ -207,8 +207,8 @@ def _pale(picture: np.ndarray, seen: Measured) -> np.ndarray:
     if (found & ~_grown(_whole(seen), round(_BORDER * picture.shape[1]))).mean() > 0.05:
         return np.zeros_like(found)
     found = np.maximum.accumulate(found, axis=0)
-    blur = round(2 * picture.shape[1] / 256)
-    found[blur:] = found[:-blur]
+    fuzz = round(picture.shape[1] / MEASURED)  # about the edge itself
+    found[fuzz:] = found[:-fuzz]
     found[seen.sole_line :] = False
     return found
 
