@@ -134,3 +134,13 @@ def verify_checksums(folder: Path) -> None:
             raise WeightsError(f"{folder / name} is missing. Install dreamkicks again.") from error
         if not intact:
             raise WeightsError(f"{folder / name} is damaged (its SHA-256 differs). Install dreamkicks again.")
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files in a folder and those below it."""
+    size = 0
+    for inner, _, names in os.walk(folder):  # unlike rglob it puts up with folders that a writer clears away meanwhile
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                size += (Path(inner) / name).stat().st_size
+    return size

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import re
 import shutil
 import sqlite3
@@ -12,7 +11,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
@@ -24,7 +23,7 @@ from dreamkicks import files, locations, pictures
 from dreamkicks.brands.classifier import open_brands
 from dreamkicks.catalogue import database, shoes, vectors
 from dreamkicks.catalogue.likeness import same_picture, signature
-from dreamkicks.catalogue.photos import keep_photo, photo_path, sweep_photos
+from dreamkicks.catalogue.photos import faults, keep_photo, photo_path, sweep_photos
 from dreamkicks.catalogue.product import Filters, Finding, Listing, Product, web_address
 from dreamkicks.errors import CatalogueBusy, CatalogueError, PictureError
 from dreamkicks.stores.names import style_of
@@ -117,7 +116,8 @@ class Catalogue:
         count = 4 * k
         while True:
             hits = loaded.search(vector, count, allowed)
-            owners = self._owners([photo for photo, _ in hits])
+            with self.transaction() as base:
+                owners = shoes.owners_of(base, [photo for photo, _ in hits])
             best: dict[int, tuple[float, int, int]] = {}
             for photo, score in hits:
                 if photo in owners:
@@ -129,7 +129,8 @@ class Catalogue:
         products = None if fitting is None else set(fitting.values())
         found = []
         for rank, (score, product, photo) in enumerate(list(best.values())[:k], start=1):
-            first, *also = self._offers(self.product(product, photo), products)
+            with self.transaction() as base:
+                first, *also = shoes.offers_of(base, self.folder, self.product(product, photo), products)
             found.append(Finding(rank, score, first, also=tuple(also)))
         return found
 
@@ -297,7 +298,7 @@ class Catalogue:
             indexed=0 if loaded is None else len(loaded.keys),
             encoder=None if loaded is None else loaded.encoder,
             generation=None if loaded is None else loaded.generation,
-            bytes=_size(self.folder),
+            bytes=files.size_of(self.folder),
             brands=self._count("brand"),
             stores=self._count("store"),
             prices=prices,
@@ -308,7 +309,7 @@ class Catalogue:
         if (state := self._state()) != "ok":  # and nothing that it says can be believed
             return [Problem(f"the database is damaged: {state}", f"move {self.folder} away and import again")]
         back = "run dreamkicks catalog verify --repair, then refresh its shop or import its picture again"
-        problems = [Problem(what, back) for what in self._lost(on_progress).values()]
+        problems = [Problem(what, back) for what in faults(self.folder, self._hashes(), on_progress).values()]
         try:
             loaded = vectors.load(self.folder)
         except CatalogueError as error:
@@ -330,7 +331,7 @@ class Catalogue:
         """
         if (state := self._state()) != "ok":
             raise database.unusable(self.folder, sqlite3.DatabaseError(state))
-        lost = self._lost(on_progress)
+        lost = faults(self.folder, self._hashes(), on_progress)
         with self.transaction() as base:
             for digest in lost:
                 base.execute(
@@ -339,7 +340,7 @@ class Catalogue:
                     (digest,),
                 )
                 base.execute("DELETE FROM photo WHERE hash = ?", (digest,))
-        sweep_photos(self.folder, {row["hash"] for row in self._ask("SELECT hash FROM photo")})
+        sweep_photos(self.folder, set(self._hashes()))
         self.index(encoder, on_progress)
         return [Problem(what, "refresh its shop or import its picture again") for what in lost.values()]
 
@@ -347,19 +348,9 @@ class Catalogue:
         """ "ok", or what SQLite finds wrong with the database."""
         return clean(self._ask("PRAGMA integrity_check")[0][0], 200)
 
-    def _lost(self, on_progress: OnProgress | None) -> dict[str, str]:
-        """What is wrong with photos, by their hash."""
-        wrong = {}
-        kept = [row["hash"] for row in self._ask("SELECT hash FROM photo GROUP BY hash ORDER BY min(id)")]
-        for place, digest in enumerate(kept):
-            if on_progress and place % 50 == 0:
-                on_progress(place, len(kept))
-            path = photo_path(self.folder, digest)
-            if not path.is_file():
-                wrong[digest] = f"photo {path.name} is missing"
-            elif files.sha256(path) != digest:
-                wrong[digest] = f"photo {path.name} is damaged"
-        return wrong
+    def _hashes(self) -> list[str]:
+        """Of the photos' files, in the order they came."""
+        return [row["hash"] for row in self._ask("SELECT hash FROM photo GROUP BY hash ORDER BY min(id)")]
 
     def _count(self, column: str) -> dict[str, int]:
         rows = self._ask(
@@ -401,17 +392,6 @@ class Catalogue:
         there = [row["signature"] for row in photos if photo_path(self.folder, row["hash"]).is_file()]
         return bool(there) and bool(same_picture(seen, there).any())
 
-    def _offers(self, product: Product, fitting: set[int] | None) -> list[Product]:
-        """The offers of that product's shoe, those that can be bought first, then by price; all with its photo."""
-        rows = self._ask(
-            "SELECT *, '' AS hash FROM product WHERE shoe = (SELECT shoe FROM product WHERE id = ?1) AND id <> ?1",
-            (product.id,),
-        )
-        others = [Product.of_row(self.folder, row) for row in rows if fitting is None or row["id"] in fitting]
-        return sorted(
-            [product, *(replace(other, photo=product.photo) for other in others)], key=lambda offer: offer.order
-        )
-
     def _fitting(self, filters: Filters) -> dict[int, int] | None:
         """The photos that filters let through, each with its product; None for all."""
         conditions = [f"{column} = ? COLLATE NOCASE" for column, _ in filters.texts()]
@@ -429,36 +409,9 @@ class Catalogue:
         most = filters.max_price
         return {row["id"]: row["product"] for row in rows if most is None or Decimal(row["price"]) <= most}
 
-    def _owners(self, photos: list[int]) -> dict[int, tuple[int, int]]:
-        """Of photos: the product, and what all products that are its shoe have in common."""
-        owners = {}
-        for start in range(0, len(photos), 500):
-            part = photos[start : start + 500]
-            marks = ", ".join("?" * len(part))
-            owners.update(
-                {
-                    row["id"]: (row["product"], row["shoe"])
-                    for row in self._ask(
-                        "SELECT photo.id, product, coalesce(shoe, product) AS shoe FROM photo "
-                        f"JOIN product ON product.id = product WHERE photo.id IN ({marks})",
-                        tuple(part),
-                    )
-                }
-            )
-        return owners
-
     def _ask(self, query: str, values: tuple[object, ...] = ()) -> list[sqlite3.Row]:
         try:
             with self._guard:
                 return self._connection.execute(query, values).fetchall()
         except sqlite3.DatabaseError as error:
             raise database.unusable(self.folder, error) from error
-
-
-def _size(folder: Path) -> int:
-    size = 0
-    for inner, _, names in os.walk(folder):  # unlike rglob it puts up with folders that a writer clears away meanwhile
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):
-                size += (Path(inner) / name).stat().st_size
-    return size

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
 
-from dreamkicks.files import storage, write_atomic
+from dreamkicks.files import sha256, storage, write_atomic
 
 LONGEST_SIDE = 512
 
@@ -30,6 +31,20 @@ def keep_photo(folder: Path, picture: Image.Image) -> str:
     if not path.exists():
         write_atomic(path, data)
     return digest
+
+
+def faults(folder: Path, digests: list[str], on_progress: Callable[[int, int], None] | None = None) -> dict[str, str]:
+    """What is wrong with the files of photos, by their hash; nothing of those that are in order."""
+    wrong = {}
+    for place, digest in enumerate(digests):
+        if on_progress and place % 50 == 0:
+            on_progress(place, len(digests))
+        path = photo_path(folder, digest)
+        if not path.is_file():
+            wrong[digest] = f"photo {path.name} is missing"
+        elif sha256(path) != digest:
+            wrong[digest] = f"photo {path.name} is damaged"
+    return wrong
 
 
 def sweep_photos(folder: Path, named: set[str]) -> None:

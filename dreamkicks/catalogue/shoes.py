@@ -10,11 +10,13 @@ import contextlib
 import itertools
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from dreamkicks import pictures
 from dreamkicks.catalogue.likeness import same_picture, signature
 from dreamkicks.catalogue.photos import photo_path
+from dreamkicks.catalogue.product import Product
 from dreamkicks.errors import PictureError
 from dreamkicks.stores.names import UNKNOWN, plain
 
@@ -92,3 +94,31 @@ def _match(base: sqlite3.Connection, folder: Path, group: Iterable[sqlite3.Row])
         else:
             found.append([(row, seen)])
     return [[row["id"] for row, _ in members] for members in found if len(members) > 1]
+
+
+def owners_of(base: sqlite3.Connection, photos: list[int]) -> dict[int, tuple[int, int]]:
+    """Of photos: the product, and what all products that are its shoe have in common. Call it in a transaction."""
+    owners = {}
+    for start in range(0, len(photos), 500):
+        part = photos[start : start + 500]
+        marks = ", ".join("?" * len(part))
+        rows = base.execute(
+            "SELECT photo.id, product, coalesce(shoe, product) AS shoe FROM photo "
+            f"JOIN product ON product.id = product WHERE photo.id IN ({marks})",
+            part,
+        )
+        owners.update({row["id"]: (row["product"], row["shoe"]) for row in rows})
+    return owners
+
+
+def offers_of(base: sqlite3.Connection, folder: Path, product: Product, fitting: set[int] | None) -> list[Product]:
+    """The offers of that product's shoe, those that can be bought first, then by price; all with its photo.
+
+    Of others only those in `fitting`, or all. Call it in a transaction.
+    """
+    rows = base.execute(
+        "SELECT *, '' AS hash FROM product WHERE shoe = (SELECT shoe FROM product WHERE id = ?1) AND id <> ?1",
+        (product.id,),
+    )
+    others = [Product.of_row(folder, row) for row in rows if fitting is None or row["id"] in fitting]
+    return sorted([product, *(replace(other, photo=product.photo) for other in others)], key=lambda offer: offer.order)
