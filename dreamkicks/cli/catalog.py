@@ -229,7 +229,7 @@ def report(
     if as_json:
         output.json_line({"path": str(out), **asdict(found)})
     else:
-        output.line(str(out))
+        output.path_line(str(out))
 
 
 @app.command()
@@ -273,7 +273,7 @@ def export(
     with output.progress("exporting") as on_progress:
         count = export_products(Catalogue.of_user(), target, on_progress, load_settings(context).offline)
     output.note(f"{count} photos")
-    output.line(target)
+    output.path_line(target)
 
 
 @app.command("stores")

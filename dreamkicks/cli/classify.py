@@ -31,6 +31,6 @@ def classify(
         if as_json:
             output.json_line({"path": image, "brands": [vars(guess) for guess in verdict.brands]})
         else:
-            output.line(f"{image}: {output.brands(verdict)}")
+            output.path_line(f"{image}: {output.brands(verdict)}")
     if failed:
         raise typer.Exit(1)

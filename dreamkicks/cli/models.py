@@ -52,7 +52,7 @@ def pull(context: typer.Context, name: _Name, yes: _Yes = False) -> None:
         raise typer.Exit(1)
     with output.progress(f"pulling {name}") as on_progress:
         folder = hub.pull(preset, on_progress, offline=load_settings(context).offline)
-    output.line(str(folder))
+    output.path_line(str(folder))
 
 
 @app.command()

@@ -32,10 +32,19 @@ _DARING = 0.75
 """Temperature of the choice of a design. At 1, a dream now and then is like what seldom is photographed: a pair, a reflection."""
 
 _WINDOW = 9
-"""Width of the guided filter's windows, in px of half the picture."""
+"""Width in px of the windows in which two pictures are compared: of half the picture by the guided filter."""
 
 _FLAT = 0.002
 """Variance of colours in -1..1 below which a window of the picture before counts as plain."""
+
+_FINE = 5
+"""Width in px of the windows whose mean is taken away for the details of a picture."""
+
+_PLAIN = 4e-4
+"""Variance of details in -1..1 that is noise."""
+
+_CRISPER = 1.5
+"""How far details are raised in one edit; 2 leaves six in a row no sharper (1.08 for 1.05)."""
 
 _TRIES = 8
 """Drafts for a dream, of which the one nearest to what was asked for is painted."""
@@ -209,13 +218,10 @@ def guided(painted: Tensor, guide: Tensor, weight: Tensor) -> Tensor:
     """
     colours, wanted, counts = (F.avg_pool2d(one, 2) for one in (guide, painted - guide, weight))
 
-    def blur(x: Tensor) -> Tensor:
-        return F.avg_pool2d(x, _WINDOW, 1, _WINDOW // 2, count_include_pad=False)
-
-    support = blur(counts) + 1e-4
+    support = _even(counts, _WINDOW) + 1e-4
 
     def mean(x: Tensor) -> Tensor:
-        return blur(counts * x) / support
+        return _even(counts * x, _WINDOW) / support
 
     def covariance(one: Tensor, two: Tensor) -> Tensor:
         """(1, h, w, 3, 3) of every window."""
@@ -225,9 +231,26 @@ def guided(painted: Tensor, guide: Tensor, weight: Tensor) -> Tensor:
     spread = covariance(colours, colours) + _FLAT * torch.eye(3)
     slope = torch.linalg.solve(spread, covariance(colours, wanted)).permute(0, 3, 4, 1, 2)
     shift = mean(wanted) - (slope * mean(colours)[:, :, None]).sum(1)
-    maps = blur(support * torch.cat([slope.flatten(1, 2), shift], dim=1)) / blur(support)
+    maps = _even(support * torch.cat([slope.flatten(1, 2), shift], dim=1), _WINDOW) / _even(support, _WINDOW)
     maps = F.interpolate(maps, scale_factor=2, mode="bilinear")
-    return guide + (maps[:, :9].view(len(guide), 3, 3, *guide.shape[2:]) * guide[:, :, None]).sum(1) + maps[:, 9:]
+    change = (maps[:, :9].view(len(guide), 3, 3, *guide.shape[2:]) * guide[:, :, None]).sum(1) + maps[:, 9:]
+    return _as_crisp(guide + change, guide)
+
+
+def _as_crisp(picture: Tensor, guide: Tensor) -> Tensor:
+    """A picture (1, 3, h, w) whose light and dark vary as much in small as those of its guide, where they varied less.
+
+    Panels that come near each other in colour take the contrast of their seams along; six edits in a row left 0.7 of it.
+    """
+    fine, usual = (light - _even(light, _FINE) for light in (one.mean(1, keepdim=True) for one in (picture, guide)))
+    spread, wanted = (_even(one.square(), _WINDOW) + _PLAIN for one in (fine, usual))
+    gain = (wanted / spread).sqrt().clamp(1, _CRISPER)
+    return picture + (gain - 1) * fine
+
+
+def _even(maps: Tensor, width: int) -> Tensor:
+    """A moving average over windows of so many px."""
+    return F.avg_pool2d(maps, width, 1, width // 2, count_include_pad=False)
 
 
 def sketch(prior: DraftPrior, vae: BlockAutoencoder, codes: Tensor) -> Tensor:

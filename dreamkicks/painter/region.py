@@ -43,6 +43,9 @@ _CONTRAST = (0.2, 2.5)
 _PALE = 253
 """Leather may be as pale as this on paper that is clean."""
 
+_RIM = 1.5
+"""Width in px, of a picture MEASURED px wide, of the edge of a shoe that may be paper."""
+
 _GAP = 0.11
 """Half the width of the gaps that are closed, of the picture's width: the opening for the foot is about twice as wide."""
 
@@ -92,7 +95,10 @@ def share_of(before: np.ndarray, after: np.ndarray, seen: Measured, asked: Bluep
     shoe = _soft(_grown(_whole(seen), 1), 0.7 * unit)
     # Of paper only what is painted boldly: about pale leather the network paints mist.
     bold = _ink(after, PAPER - 60)
-    ink = _soft(np.maximum(before.min(-1) < _PALE, bold), 0.7 * unit)
+    solid = before.min(-1) < _PALE
+    if asked.sole is not None:
+        solid |= _blown_out(before, seen)
+    ink = _soft(np.maximum(solid, bold), 0.7 * unit)
     return np.minimum(np.maximum(sure, np.minimum(reached, possible)), np.minimum(shoe, ink))
 
 
@@ -130,7 +136,7 @@ def tune(picture: np.ndarray, seen: Measured, asked: Blueprint, strength: float)
     what is lacking.
     """
     lab = to_lab(picture)
-    ink = _ink(picture)  # what is pale would turn to coloured mist
+    ink = np.maximum(_ink(picture), _blown_out(picture, seen))  # what else is pale would turn to coloured mist
     for part in COLOURED_PARTS:
         area = stripes_of(seen) if part == "accent" else area_of(seen, part)
         if (colour := getattr(asked, part)) is None or not area.any():
@@ -211,6 +217,17 @@ def _pale(picture: np.ndarray, seen: Measured) -> np.ndarray:
     found[fuzz:] = found[:-fuzz]
     found[seen.sole_line :] = False
     return found
+
+
+def _blown_out(picture: np.ndarray, seen: Measured) -> np.ndarray:
+    """Of the sole in a picture (h, w, 3) uint8 what is no paper, however white, for there is something all round; (h, w) bool."""
+    ink = picture.min(-1) < PAPER
+    after_first = np.maximum.accumulate(
+        ink, axis=1
+    )  # the paper below a toe that is off the ground has no ink on its right
+    before_last = np.maximum.accumulate(ink[:, ::-1], axis=1)[:, ::-1]
+    edge = round(_RIM * picture.shape[1] / MEASURED)
+    return ~_grown(~(_whole(seen) & after_first & before_last), edge) & area_of(seen, "sole")
 
 
 def _cheapest(cost: np.ndarray, bend: float) -> np.ndarray:

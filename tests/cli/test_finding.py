@@ -157,7 +157,7 @@ def test_add_one(run: Run) -> None:
     assert run("catalog", "add", "a.png", "--brand", "x", "--title", "y", "--price", "-3").status == 2
 
 
-@pytest.mark.parametrize("where", ["all.parquet", "memory://team/all.parquet"])
+@pytest.mark.parametrize("where", ["all  of them.parquet", "memory://team/all.parquet"])
 def test_export_and_import(shop: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str) -> None:
     shop("catalog", "import", "shop/products.csv")
     assert shop("catalog", "export", where).out == f"{where}\n"

@@ -132,6 +132,18 @@ def test_silhouettes_are_bent_and_stay_as_sharp_as_they_were(
     assert np.abs(np.asarray(last, float) - np.asarray(after.picture.reduce(2), float)).mean() < 2
 
 
+def test_edits_in_a_row_neither_blur_nor_grey_the_picture(painter: Painter) -> None:
+    kept = []
+    for seed in SEEDS:
+        dream = painter.imagine("a black low-top with a white sole", seed)
+        after = dream
+        for instruction in ("make it red", "gum sole", "make it blue", "white sole", "yellow toe", "make it green"):
+            after = painter.edit(after.picture, instruction, 1)
+        kept.append(sharpness(after.picture, seen(after)) / sharpness(dream.picture, seen(dream)))
+        assert (np.asarray(after.picture)[:40] == 255).all()
+    assert 0.8 < np.median(kept) < 1.3, kept
+
+
 def sharpness(picture: Image.Image, shown: Measured) -> float:
     return float(cv2.Laplacian(np.asarray(picture.convert("L"), np.float32), cv2.CV_32F)[shown.mask].std())
 

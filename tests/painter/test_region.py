@@ -141,6 +141,25 @@ def test_a_pale_upper_is_painted_up_to_its_edge_and_the_paper_is_not(shoe: np.nd
     assert share[far].max() < 0.2
 
 
+def test_a_sole_as_white_as_paper_is_coloured_and_the_paper_below_a_toe_is_not(
+    shoe: np.ndarray, seen: Measured
+) -> None:
+    sole = area_of(seen, "sole")
+    inside = np.array(Image.fromarray(sole).filter(ImageFilter.MinFilter(13)))
+    white = np.where(inside[..., None], np.uint8(255), shoe)
+    share = share_of(white, np.full_like(white, 240), seen, Blueprint(sole=RED))
+    deep = np.array(Image.fromarray(inside).filter(ImageFilter.MinFilter(5)))
+    assert deep.sum() > 500 and share[deep].min() > 0.7
+    assert math.dist(to_lab(tune(white, seen, Blueprint(sole=RED), 1.0))[deep].mean(0), RED) < 20
+    _, _, right, bottom = seen.box
+    toe = np.zeros_like(sole)
+    toe[seen.sole_line + 6 : bottom - 3, right - 40 :] = True
+    lifted = np.where(toe[..., None], np.uint8(255), shoe)  # its shadow stays
+    assert (sole & toe).sum() > 200
+    share = share_of(lifted, np.full_like(lifted, 240), seen, Blueprint(sole=RED))
+    assert share[toe & np.roll(toe, 6, axis=1)].mean() < 0.2
+
+
 def test_one_thing_at_a_time() -> None:
     asked = Blueprint(upper=RED, sole=BLUE, toe=RED, accent=BLUE, height=0.6, sole_height=0.2)
     assert one_by_one(asked) == [
