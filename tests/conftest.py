@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("any machine", deadline=None)  # a busy one takes longer than the usual 0.2 s an example
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

@@ -36,7 +36,7 @@ def test_the_photo_that_matched_is_the_one_shown(filled: Catalogue) -> None:
     assert first.id == second.id and first.photo != second.photo
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.none() | st.sampled_from(["Nike", "adidas", "PUMA", "Nobody"]),
     st.none() | st.sampled_from(["mine", "shop.example", "nowhere"]),
@@ -162,7 +162,7 @@ def test_the_same_address_is_the_same_product(catalogue: Catalogue) -> None:
     assert (catalogue.stats().products, catalogue.stats().photos) == (2, 3)
 
 
-@settings(max_examples=40, deadline=None)  # each makes a catalogue on disk
+@settings(max_examples=40)  # each makes a catalogue on disk
 @given(st.text(max_size=400), st.text(max_size=80), st.text(max_size=80), st.text(max_size=8), st.text(max_size=80))
 def test_foreign_text_is_clean_when_it_comes_back(
     tmp_path_factory: pytest.TempPathFactory, title: str, brand: str, store: str, currency: str, url: str

@@ -47,7 +47,7 @@ def test_another_view_is_another_picture() -> None:
     assert not same(picture, picture.crop((120, 80, 256, 216)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.tuples(st.integers(1, 3000), st.integers(1, 3000)), st.tuples(*[st.integers(0, 255)] * 3))
 def test_a_picture_of_any_shape_has_a_signature(size: tuple[int, int], colour: tuple[int, int, int]) -> None:
     plain = Image.new("RGB", size, colour)

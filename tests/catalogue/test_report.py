@@ -134,7 +134,7 @@ def test_currencies_are_never_mixed(catalogue: Catalogue) -> None:
     assert prices["north", None].histogram == {"3.15": 1}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.decimals(0, 99_999_999, places=2), min_size=1, max_size=60))
 def test_quartiles_and_histogram(tmp_path_factory: pytest.TempPathFactory, amounts: list[Decimal]) -> None:
     catalogue = Catalogue(tmp_path_factory.mktemp("prices"))

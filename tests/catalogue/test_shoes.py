@@ -269,7 +269,7 @@ def test_offers_are_those_that_the_filters_let_through(shops: Shops) -> None:
     assert (found.product.store, [offer.store for offer in found.also]) == ("west", ["south"])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 7)), max_size=30, unique=True), st.integers(1, 12))
 def test_search_gives_k_shoes_whenever_there_are_k(
     tmp_path_factory: pytest.TempPathFactory, sold: list[tuple[int, int]], k: int

@@ -105,7 +105,7 @@ def test_side_views_are_told_from_other_things() -> None:
     assert not is_side_view(np.full((128, 128, 3), 255, np.uint8))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 2**32 - 1), st.integers(1, 255))
 def test_any_picture_can_be_framed(width: int, height: int, seed: int, contrast: int) -> None:
     draw = np.random.default_rng(seed)

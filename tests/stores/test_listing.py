@@ -250,7 +250,7 @@ def test_what_is_nested_deep_is_left_out(shop: FakeShop, fetcher: Fetcher) -> No
 FIELDS = ("name", "brand", "offers", "image", "category", "mpn", "sku", "hasVariant", "size", "price", "availability")
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON_VALUES), st.dictionaries(st.sampled_from(FIELDS), JSON_VALUES))
 def test_any_schema_is_an_offer_or_none(
     shop: FakeShop, fetcher: Fetcher, product: dict[str, object], variant: dict[str, object]
@@ -263,7 +263,7 @@ def test_any_schema_is_an_offer_or_none(
 SHOPIFY_FIELDS = ("title", "vendor", "variants", "images", "options", "tags", "product_type")
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(st.sampled_from(SHOPIFY_FIELDS), JSON_VALUES),
     st.dictionaries(st.sampled_from(("price", "option1", "option2", "available", "sku", "title")), JSON_VALUES),
@@ -280,7 +280,6 @@ def test_any_shopify_product_is_an_offer_or_refused(
         assert offer is not None and offer.fingerprint()
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=2000))
 def test_any_bytes_can_be_distilled(body: bytes) -> None:
     assert set(json.loads(pages.distil(body))) == {"product", "graph"}
