@@ -220,11 +220,12 @@ def _pale(picture: np.ndarray, seen: Measured) -> np.ndarray:
 
 
 def _blown_out(picture: np.ndarray, seen: Measured) -> np.ndarray:
-    """Of the sole in a picture (h, w, 3) uint8 what is no paper, however white, for there is something all round; (h, w) bool."""
+    """Of the sole in a picture (h, w, 3) uint8 what is no paper, however white, for there is something all round; (h, w) bool.
+
+    The paper below a toe that is off the ground may have a shadow below, but nothing on its right.
+    """
     ink = picture.min(-1) < PAPER
-    after_first = np.maximum.accumulate(
-        ink, axis=1
-    )  # the paper below a toe that is off the ground has no ink on its right
+    after_first = np.maximum.accumulate(ink, axis=1)
     before_last = np.maximum.accumulate(ink[:, ::-1], axis=1)[:, ::-1]
     edge = round(_RIM * picture.shape[1] / MEASURED)
     return ~_grown(~(_whole(seen) & after_first & before_last), edge) & area_of(seen, "sole")
