@@ -1,6 +1,6 @@
 """Measure the built-in painter against photographs it was not trained on.
 
-    python -m scripts.evaluate_painter DATA [--count 500] [--edits 200] [--sheet FILE.png]
+    python -m scripts.evaluate_painter DATA [--weights FOLDER] [--count 500] [--edits 200] [--sheet FILE.png]
 
 Prints Markdown tables: realism, novelty, variety, lattice, faithfulness, edits of dreams and of photographs (done, outline kept,
 what was not named kept), paraphrases and several edits in a row; the sheet shows the first 64 dreams. What a picture shows is
@@ -22,14 +22,16 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from dreamkicks import locations
 from dreamkicks.encoder.encoder import open_encoder
 from dreamkicks.painter.blueprint import Lab
 from dreamkicks.painter.builtin import BuiltinPainter, to_tensor
 from dreamkicks.painter.colour import to_lab
 from dreamkicks.painter.grammar import random_prompt
 from dreamkicks.painter.measure import Measured, measure
-from dreamkicks.painter.painter import open_painter
+from dreamkicks.painter.painter import BUILTIN
 from dreamkicks.painter.pipeline import SIDE
+from dreamkicks.painter.presets import find_preset
 from dreamkicks.painter.vocabulary import read, silhouette_name
 from scripts.lib.baselines import Lite0
 from scripts.lib.critic import details, repetition
@@ -281,13 +283,13 @@ def sharpness(picture: Image.Image) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder with side/")
+    parser.add_argument("--weights", type=Path, help="a painter just trained, in place of the one that ships")
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--edits", type=int, default=200)
     parser.add_argument("--sheet", type=Path, help="where to write the contact sheet")
     parser.add_argument("--work", type=Path, default=Path(".train/painter"))
     arguments = parser.parse_args()
-    painter = open_painter()
-    assert isinstance(painter, BuiltinPainter)
+    painter = BuiltinPainter(find_preset(BUILTIN), arguments.weights or locations.weights() / "painter")
     dreams, photographs = realism(painter, arguments.data, arguments.work, arguments.count)
     if arguments.sheet:
         sheet([dreams[row : row + 8] for row in range(0, min(64, len(dreams) // 8 * 8), 8)]).save(arguments.sheet)

@@ -170,15 +170,9 @@ def train(pictures: np.ndarray, known: list[Photograph], titles: list[str], conf
     # "sneaker" is what draw_text says of a photograph without words.
     sayings = sorted({text for i in rows for text in known[i].texts()} | set(titles) | {"sneaker"})
     said_by_teacher, place = words_features(sayings, work), {text: i for i, text in enumerate(sayings)}
-    checkpoint = Checkpoint(work / "encoder.pt")
-    spent, first = 0.0, 0
-    if saved := checkpoint.load():
-        model.load_state_dict(saved["model"])
-        asked.load_state_dict(saved["asked"])
-        optimiser.load_state_dict(saved["optimiser"])
-        spent, first = saved["spent"], saved["step"]
+    checkpoint = Checkpoint(work / "encoder.pt", model=model, asked=asked, optimiser=optimiser)
     losses = []
-    for step, done in clock(config["minutes"], "encoder", spent, first):
+    for step, done in clock(config["minutes"], "encoder", checkpoint.spent, checkpoint.step):
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * min(1, step / 60) * (0.5 * (1 + np.cos(np.pi * done)) + 0.005)
         pick = np.random.choice(rows, config["batch"], p=weights)
@@ -210,15 +204,7 @@ def train(pictures: np.ndarray, known: list[Photograph], titles: list[str], conf
         losses.append(loss.item())
         if step % 50 == 49:
             tqdm.write(f"encoder step {step + 1}: {done * config['minutes']:.1f} min, loss {np.mean(losses[-50:]):.3f}")
-        checkpoint.keep(
-            {
-                "model": model.state_dict(),
-                "asked": asked.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "spent": done * config["minutes"],
-                "step": step + 1,
-            }
-        )
+        checkpoint.keep(done * config["minutes"], step + 1)
     return model.cpu()
 
 

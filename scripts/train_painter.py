@@ -3,7 +3,7 @@ judged by its latents and then by its pictures.
 
     python -m scripts.train_painter DATA [--config scripts/configs/painter.toml] [--work .train/painter] [--out weights/painter]
 
-A stage that is finished is kept in the work folder, and the two long ones every four minutes; run the same command again to go on
+A stage that is finished is kept in the work folder, and the three long ones every four minutes; run the same command again to go on
 after an interruption.
 """
 
@@ -16,18 +16,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler, UNet2DConditionModel
+from diffusers import FlowMatchEulerDiscreteScheduler
 from diffusers.training_utils import EMAModel
 from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
 from dreamkicks.files import write_checksums
-from dreamkicks.painter.networks import LANDMARK_WEIGHT, BlockAutoencoder, BlueprintEncoder, DraftPrior
+from dreamkicks.painter.networks import LANDMARK_WEIGHT, BlockAutoencoder, DraftPrior
 from dreamkicks.painter.pipeline import SIDE, SneakerPipeline
-from scripts.lib.clock import Checkpoint, clock, finish
-from scripts.lib.examples import Pool, batch_of, build_pool, descend, to_band, to_tensor
-from scripts.lib.one_step import paint, times, train_one_step
+from scripts.lib.clock import clock, finish
+from scripts.lib.decoder import train_decoder
+from scripts.lib.examples import Pool, build_pool, descend, to_band, to_tensor
+from scripts.lib.latents import train_denoiser, train_latents
+from scripts.lib.one_step import train_one_step
 from scripts.lib.sideviews import SideViews, load_side_views
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -133,82 +135,6 @@ def train_prior(pool: Pool, config: dict, work: Path) -> DraftPrior:
     return prior
 
 
-def make_unet(config: dict, latent_channels: int) -> UNet2DConditionModel:
-    """Noise and picture channels in, velocity out; attention to the blueprint where the grid is coarse."""
-    return UNet2DConditionModel(
-        sample_size=(12, 16),
-        in_channels=2 * latent_channels,
-        out_channels=latent_channels,
-        # Where the grid is 3 x 4 the draft has said all: taken out of a trained denoiser, a middle block (6 MB) and attention on the
-        # way down (2 MB) changed next to nothing.
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
-        mid_block_type=None,
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        block_out_channels=tuple(config["channels"]),
-        layers_per_block=1,
-        cross_attention_dim=config["token_width"],
-        attention_head_dim=8,
-        norm_num_groups=16,
-        resnet_time_scale_shift="scale_shift",
-        class_embed_type="projection",
-        projection_class_embeddings_input_dim=config["token_width"],
-    )
-
-
-def train_denoiser(
-    pool: Pool, prior: DraftPrior, vae: BlockAutoencoder, config: dict, work: Path
-) -> tuple[UNet2DConditionModel, BlueprintEncoder]:
-    """In one step from noise, as near to the targets' latents as can be: what `train_one_step` begins with."""
-    if (folder := work / "denoiser").exists():
-        return UNet2DConditionModel.from_pretrained(folder / "unet"), BlueprintEncoder.from_pretrained(
-            folder / "reader"
-        )
-    unet, reader = make_unet(config, pool.target.shape[1]), BlueprintEncoder(width=config["token_width"])
-    unet.to(DEVICE, memory_format=torch.channels_last).train()
-    reader.to(DEVICE).train()
-    prior.to(DEVICE)
-    vae.to(DEVICE)
-    parameters = [*unet.parameters(), *reader.parameters()]
-    print(f"denoiser: {sum(p.numel() for p in parameters) / 1e6:.1f} M parameters, {len(pool.slot)} examples")
-    optimiser = torch.optim.AdamW(parameters, lr=config["learning_rate"], betas=(0.9, 0.99), weight_decay=0.01)
-    ema = EMAModel(parameters, decay=config["ema"], use_ema_warmup=True, power=0.8)
-    checkpoint = Checkpoint(work / "denoiser.pt")
-    spent, first = 0.0, 0
-    if saved := checkpoint.load():
-        unet.load_state_dict(saved["unet"])
-        reader.load_state_dict(saved["reader"])
-        optimiser.load_state_dict(saved["optimiser"])
-        ema.load_state_dict(saved["ema"])
-        ema.to(DEVICE)
-        spent, first = saved["spent"], saved["step"]
-    losses: list[float] = []
-    for step, done in clock(config["minutes"], "denoiser", spent, first):
-        optimiser.param_groups[0]["lr"] = config["learning_rate"] * min(1, step / 100) * max(0.02, 1 - done)
-        pick = torch.randint(len(pool.slot), (config["batch"],))
-        edit = torch.rand(len(pick)) < config["edit_share"]
-        target, source, values, told = (t.to(DEVICE) for t in batch_of(pool, prior, vae, pick, edit))
-        loss = F.mse_loss(paint(unet, reader, target, source, values, told, times(edit).to(DEVICE)), target)
-        descend(loss, optimiser)
-        ema.step(parameters)
-        losses.append(loss.item())
-        if step % 50 == 49:
-            tqdm.write(
-                f"denoiser step {step + 1}: {done * config['minutes']:.1f} min, loss {np.mean(losses[-50:]):.4f}"
-            )
-        state = {
-            "unet": unet.state_dict(),
-            "reader": reader.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "ema": ema.state_dict(),
-            "spent": done * config["minutes"],
-            "step": step + 1,
-        }
-        checkpoint.keep(state)
-    ema.copy_to(parameters)
-    finish(folder, unet=unet, reader=reader)
-    return unet, reader
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder with side/side.csv and side/*.tar")
@@ -220,15 +146,15 @@ def main() -> None:
     torch.manual_seed(config["seed"])
     np.random.seed(config["seed"])
 
-    views = load_side_views(arguments.data, arguments.work)
-    large = load_side_views(arguments.data, arguments.work, SIDE)
-    vae = train_autoencoder(views, large, config["autoencoder"], arguments.work)
-    pool = build_pool(views, vae, config["prior"]["designs"], config["seed"], arguments.work)
-    prior = train_prior(pool, config["prior"], arguments.work)
-    unet, reader = train_denoiser(pool, prior, vae, config["denoiser"], arguments.work)
-    vae, unet, reader = train_one_step(
-        pool, large, vae, prior, unet, reader, config["one_step"], arguments.work, DEVICE
-    )
+    work = arguments.work
+    views, large = load_side_views(arguments.data, work), load_side_views(arguments.data, work, SIDE)
+    vae = train_autoencoder(views, large, config["autoencoder"], work)
+    pool = build_pool(views, vae, config["prior"]["designs"], config["seed"], work)
+    prior = train_prior(pool, config["prior"], work)
+    vae = train_decoder(vae, large, config["decoder"], work, DEVICE)
+    unet, reader = train_denoiser(pool, prior, vae, config["denoiser"], work, DEVICE)
+    unet, reader = train_latents(pool, prior, vae, unet, reader, config["latents"], work, DEVICE)
+    vae, unet, reader = train_one_step(pool, large, vae, prior, unet, reader, config["one_step"], work, DEVICE)
     pipeline = SneakerPipeline(vae, prior, reader, unet, FlowMatchEulerDiscreteScheduler()).to(torch.float16)
     pipeline.save_pretrained(arguments.out, max_shard_size="15MB")
     for config_file in arguments.out.glob("*/config.json"):  # where a part was trained is nobody's business

@@ -24,20 +24,27 @@ def clock(minutes: float, name: str, spent: float = 0.0, step: int = 0) -> Itera
 
 
 class Checkpoint:
-    """A file that training goes on from; written beside and renamed, every four minutes."""
+    """A file that training goes on from; written beside and renamed, every four minutes.
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    The parts are put back to where they were when it was written last, with the minutes `spent` and the `step` that comes next.
+    """
+
+    def __init__(self, file: Path, **parts: Any) -> None:
+        self._file, self._parts = file, parts
         self._kept = time.monotonic()
+        self.spent, self.step = 0.0, 0
+        if file.exists():
+            saved = torch.load(file, weights_only=True, map_location="cpu")
+            for name, part in parts.items():
+                part.load_state_dict(saved[name])
+            self.spent, self.step = saved["spent"], saved["step"]
 
-    def load(self) -> dict[str, Any] | None:
-        return torch.load(self._file, weights_only=True, map_location="cpu") if self._file.exists() else None
-
-    def keep(self, state: dict[str, Any]) -> None:
-        """Write the state, if the last time is long ago."""
+    def keep(self, spent: float, step: int) -> None:
+        """Write the parts as they are after so many minutes and steps, if the last time is long ago."""
         if time.monotonic() - self._kept > 240:
             beside = self._file.with_suffix(".new")
-            torch.save(state, beside)
+            state = {name: part.state_dict() for name, part in self._parts.items()}
+            torch.save(state | {"spent": spent, "step": step}, beside)
             beside.replace(self._file)
             self._kept = time.monotonic()
 

