@@ -90,8 +90,8 @@ def train_latents(
 ) -> tuple[UNet2DConditionModel, BlueprintEncoder]:
     """The latents of photographs and of dreams, until a critic takes them for those of photographs.
 
-    It sees what the linear half of the decoder makes of either, blocks and all, which costs next to nothing: a step takes half the
-    time of one of `train_one_step`, which begins with what comes of it.
+    It sees what the linear half of the decoder makes of either, blocks and all: that costs next to nothing, and can't be hidden from
+    by a decoder that paints over what latents lack.
     """
     if (folder := work / "latents").exists():
         return _painting(folder)
