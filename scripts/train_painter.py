@@ -3,8 +3,8 @@ judged by its latents and then by its pictures.
 
     python -m scripts.train_painter DATA [--config scripts/configs/painter.toml] [--work .train/painter] [--out weights/painter]
 
-A stage that is finished is kept in the work folder, and the three long ones every four minutes; run the same command again to go on
-after an interruption.
+A stage that is finished is kept in the work folder, and what it has come to every four minutes from the decoder's on; run the same
+command again to go on after an interruption.
 """
 
 from __future__ import annotations

@@ -93,10 +93,11 @@ class Critic(nn.Module):
 class Adversary:
     """A critic that goes on learning to tell pictures from photographs while a painter learns from what it says."""
 
-    def __init__(self, eyes: Eyes, photographs: Tensor, rate: float) -> None:
-        self._eyes, self._critic = eyes, Critic().to(photographs.device)
+    def __init__(self, photographs: Tensor, rate: float) -> None:
+        self._eyes = Eyes().to(photographs.device, memory_format=torch.channels_last)
+        self._critic = Critic().to(photographs.device)
         with torch.no_grad():
-            self._critic.set_scales(eyes(photographs))
+            self._critic.set_scales(self._eyes(photographs.contiguous(memory_format=torch.channels_last)))
         self._optimiser = adversarial([p for p in self._critic.parameters() if p.requires_grad], rate)
 
     def face(self, pictures: Tensor, photographs: Tensor, judged: Tensor) -> tuple[Tensor, Tensor]:
@@ -112,7 +113,9 @@ class Adversary:
         pictures, shown = pictures[judged], [one[judged] for one in seen]
         with torch.autocast(pictures.device.type, torch.bfloat16):
             fake = self._critic(pictures.detach(), [one.detach() for one in shown])
-            descend(doubt(self._critic(photographs, known), fake), self._optimiser)
+            doubted = doubt(self._critic(photographs, known), fake)
+        descend(doubted, self._optimiser)
+        with torch.autocast(pictures.device.type, torch.bfloat16):
             persuaded = persuasion(self._critic(pictures, shown))
         return persuaded, unlikeness(seen, known)
 

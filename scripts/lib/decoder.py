@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from dreamkicks.painter.networks import BlockAutoencoder
-from scripts.lib.clock import clock, finish
-from scripts.lib.critic import CELL, Adversary, Eyes, adversarial
+from scripts.lib.clock import Checkpoint, clock, finish
+from scripts.lib.critic import CELL, Adversary, adversarial
 from scripts.lib.examples import descend, to_band
 from scripts.lib.sideviews import SideViews
 
@@ -44,15 +44,15 @@ def train_decoder(
         seen = [slice((one.start + 1) * CELL, (one.stop - 1) * CELL) for one in (rows, columns)]
         return latents[:, :, rows, columns], real[:, :, seen[0], seen[1]]
 
-    with torch.no_grad():
-        shown = some(64)[1].contiguous(memory_format=torch.channels_last)
-    adversary = Adversary(Eyes().to(device, memory_format=torch.channels_last), shown, config["critic_rate"])
+    adversary = Adversary(some(64)[1], config["critic_rate"])
     parameters = [p for p in vae.parameters() if p.requires_grad]
     ours = adversarial(parameters, config["learning_rate"])
     ema = EMAModel(parameters, decay=config["ema"], use_ema_warmup=True, power=0.8)
+    checkpoint = Checkpoint(work / "decoder.pt", vae=vae, adversary=adversary, ours=ours, ema=ema)
+    ema.to(device)
     everything = torch.ones(config["batch"], dtype=torch.bool, device=device)
     notes: list[list[float]] = []
-    for step, done in clock(config["minutes"], "decoder"):
+    for step, done in clock(config["minutes"], "decoder", checkpoint.spent, checkpoint.step):
         ours.param_groups[0]["lr"] = config["learning_rate"] * min(1, (step + 1) / 100) * min(1, 3 * (1 - done) + 0.02)
         latents, real = some(config["batch"])
         latents = latents + config["latent_noise"] * torch.randn_like(latents)
@@ -67,6 +67,7 @@ def train_decoder(
         if step % 50 == 49:
             figures = "pixel {:.3f}, unlike {:.3f}, persuaded {:.3f}".format(*np.mean(notes[-50:], 0))
             tqdm.write(f"decoder step {step + 1}: {done * config['minutes']:.1f} min, {figures}")
+        checkpoint.keep(done * config["minutes"], step + 1)
     ema.copy_to(parameters)
     finish(folder, vae=vae)
     return vae

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, DraftPrior
 from dreamkicks.painter.pipeline import sketch
 from scripts.lib.clock import Checkpoint, clock, finish
-from scripts.lib.critic import Adversary, Eyes, adversarial, shifted
+from scripts.lib.critic import Adversary, adversarial, shifted
 from scripts.lib.examples import Pool, batch_of, descend
 
 
@@ -46,7 +46,7 @@ def train_denoiser(
 ) -> tuple[UNet2DConditionModel, BlueprintEncoder]:
     """In one step from noise, as near to the targets' latents as can be: what `train_latents` begins with."""
     if (folder := work / "denoiser").exists():
-        return _painting(folder)
+        return kept(folder)
     unet, reader = make_unet(config, pool.target.shape[1]), BlueprintEncoder(width=config["token_width"])
     unet.to(device, memory_format=torch.channels_last).train()
     reader.to(device).train()
@@ -94,12 +94,12 @@ def train_latents(
     by a decoder that paints over what latents lack.
     """
     if (folder := work / "latents").exists():
-        return _painting(folder)
+        return kept(folder)
     prior.to(device)
     for part in (vae, unet, reader):
         part.to(device, memory_format=torch.channels_last).train()
     some = vae.synthesis(pool.target[torch.randint(len(pool.slot), (64,))].float().to(device))
-    adversary = Adversary(Eyes().to(device, memory_format=torch.channels_last), some, config["critic_rate"])
+    adversary = Adversary(some, config["critic_rate"])
     parameters = [*unet.parameters(), *reader.parameters()]
     ours = adversarial(parameters, config["learning_rate"])
     ema = EMAModel(parameters, decay=config["ema"], use_ema_warmup=True, power=0.8)
@@ -131,8 +131,8 @@ def train_latents(
     return unet, reader
 
 
-def _painting(folder: Path) -> tuple[UNet2DConditionModel, BlueprintEncoder]:
-    """What a stage has kept."""
+def kept(folder: Path) -> tuple[UNet2DConditionModel, BlueprintEncoder]:
+    """UNet and blueprint encoder of a stage that is finished."""
     return UNet2DConditionModel.from_pretrained(folder / "unet"), BlueprintEncoder.from_pretrained(folder / "reader")
 
 

@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, DraftPrior
 from scripts.lib.clock import Checkpoint, clock, finish
-from scripts.lib.critic import Adversary, Eyes, adversarial, details, look_closer, repetition, sameness
+from scripts.lib.critic import Adversary, adversarial, details, look_closer, repetition, sameness
 from scripts.lib.examples import Pool, descend, to_band
-from scripts.lib.latents import dreams_and_photographs, paint, times
+from scripts.lib.latents import dreams_and_photographs, kept, paint, times
 from scripts.lib.sideviews import SideViews
 
 
@@ -40,19 +40,13 @@ def train_one_step(
     """
     folder = work / "one_step"
     if folder.exists():
-        return (
-            BlockAutoencoder.from_pretrained(folder / "vae"),
-            UNet2DConditionModel.from_pretrained(folder / "unet"),
-            BlueprintEncoder.from_pretrained(folder / "reader"),
-        )
+        return BlockAutoencoder.from_pretrained(folder / "vae"), *kept(folder)
     prior.to(device)
     for part in (vae, unet, reader):
         part.to(device, memory_format=torch.channels_last).train()
     train = np.flatnonzero(~large.held)
     some = to_band(large.pictures, np.random.choice(train, 64)).to(device)
-    adversary = Adversary(
-        Eyes().to(device, memory_format=torch.channels_last), F.avg_pool2d(some, 2), config["critic_rate"]
-    )
+    adversary = Adversary(F.avg_pool2d(some, 2), config["critic_rate"])
     painting = [*unet.parameters(), *reader.parameters()]
     decoding = [p for p in vae.parameters() if p.requires_grad]
     ours = adversarial([{"params": painting}, {"params": decoding}], config["learning_rate"])

@@ -303,14 +303,14 @@ def test_training_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pyte
 def test_an_adversary_learns_to_tell_pictures_from_photographs() -> None:
     import torch
 
-    from scripts.lib.critic import Adversary, Eyes
+    from scripts.lib.critic import Adversary
 
     torch.manual_seed(0)
     photographs = torch.stack(
         [torch.from_numpy(np.array(sneaker("red", seed=n, size=96))).permute(2, 0, 1) / 127.5 - 1 for n in range(4)]
     )
     pictures = torch.nn.functional.avg_pool2d(photographs, 9, 1, 4)
-    adversary = Adversary(Eyes(), photographs, 1e-3)
+    adversary = Adversary(photographs, 1e-3)
     judged = torch.tensor([True, True, False, True])
     # What a painter has to lose grows while only the critic learns.
     persuaded = [adversary.face(pictures, photographs, judged)[0].item() for _ in range(12)]
