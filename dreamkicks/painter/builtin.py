@@ -37,6 +37,7 @@ from dreamkicks.painter.region import (
 _NOTHING = (
     "Nothing was asked for that the built-in painter can change. The picture is as it was; name a part and a colour."
 )
+_ALREADY = "It is about as high already. The picture is as it was."
 _FOREIGN = (
     "This does not look like one sneaker seen from the side on plain ground, so the built-in painter may spoil it. "
     "Take a picture from the side, or let a hub preset edit it: dreamkicks models list"
@@ -97,13 +98,16 @@ class BuiltinPainter:
         moved = 1.0 if strength is None else strength
         if seen is None:
             return run.painting(self._repaint(run, asked, np.asarray(now), moved))
-        turns = one_by_one(asked)
+        turns = [turn for turn in one_by_one(asked) if turn.height is None or turn.unlike(seen.blueprint) >= 1]
+        if not turns:
+            run.remark, run.mirrored = _ALREADY, False
+            return run.painting(picture)
         run.total = sum(1 if is_shape(turn) else self.preset.steps for turn in turns)
         for turn in turns:
             before = np.asarray(now)
             seen = measure(before) or seen
             if is_shape(turn):
-                now = self._bend(run, turn, before, seen, moved)
+                now = self._reshape(run, turn, before, seen, moved)
                 continue
             seen = follow_sole(before, seen)
             after = np.asarray(self._repaint(run, to_tell(turn), before, moved))
@@ -116,11 +120,23 @@ class BuiltinPainter:
             now = Image.fromarray(keep_the_rest(before, after, share))
         return run.painting(now)
 
-    def _bend(self, run: _Run, asked: Blueprint, picture: np.ndarray, seen: Measured, strength: float) -> Image.Image:
-        # Not painted over: what is bent stays as sharp as it was.
-        bent = self._pipeline.bend(to_tensor(picture), seen, asked, strength)
-        run.tell(F.avg_pool2d(bent, 2)[:, :, CROP[0] // 2 : CROP[1] // 2])
-        return to_picture(bent)
+    def _reshape(self, run: _Run, asked: Blueprint, before: np.ndarray, seen: Measured, strength: float) -> Image.Image:
+        if asked.sole_height is not None:  # not painted over: what is bent stays as sharp as it was
+            now = to_picture(self._pipeline.bend(to_tensor(before), seen, asked.sole_height, strength))
+        else:
+            now = self._swap(run, asked, before, follow_sole(before, seen), strength)
+        run.tell(F.avg_pool2d(to_tensor(np.asarray(now)), 2)[:, :, CROP[0] // 2 : CROP[1] // 2])
+        return now
+
+    def _swap(self, run: _Run, asked: Blueprint, before: np.ndarray, seen: Measured, strength: float) -> Image.Image:
+        shown = seen.blueprint
+        assert shown.height is not None and asked.height is not None
+        height = shown.height + strength * (asked.height - shown.height)
+        painted, where = self._pipeline.swap(to_tensor(before), seen, height, run.noise())
+        after = np.asarray(to_picture(painted))
+        if found := measure(after):
+            after = tune(after, follow_sole(after, found), Blueprint(upper=shown.upper), 1.0)
+        return Image.fromarray(keep_the_rest(before, after, where[0, 0].cpu().numpy()))
 
     def _repaint(self, run: _Run, told: Blueprint, picture: np.ndarray, strength: float) -> Image.Image:
         pixels = self._pipeline(

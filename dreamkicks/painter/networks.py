@@ -228,15 +228,6 @@ def _flat(values: Tensor, present: Tensor) -> Tensor:
     return torch.cat([values * present[..., None], present[..., None].to(values.dtype)], dim=-1).flatten(1)
 
 
-def ask_height(values: Tensor, present: Tensor, height: Tensor) -> tuple[Tensor, Tensor]:
-    """Slots, as `encode_slots` gives them, that ask for other heights (n,) and else for the same."""
-    values, present = values.clone(), present.clone()
-    centre, spread = _RANGES["height"]
-    values[:, SLOTS.index("height"), 0] = (height - centre) / spread
-    present[:, SLOTS.index("height")] = True
-    return values, present
-
-
 def encode_slots(blueprints: Sequence[Blueprint]) -> tuple[Tensor, Tensor]:
     """Blueprints as BlueprintEncoder's input: values (n, slots, 3) in about -1..1 and presence (n, slots)."""
     values = torch.zeros(len(blueprints), len(SLOTS), 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from torch.nn import functional as F
 
 from dreamkicks.painter.blueprint import Blueprint
 from dreamkicks.painter.measure import Measured, measure
-from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, DraftPrior, ask_height, encode_slots
-from dreamkicks.painter.shape import UPPER, landmarks, silhouette, warp, with_height, with_sole
+from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, DraftPrior, encode_slots
+from dreamkicks.painter.shape import LOWER, UPPER, landmarks, rim, silhouette, tall, warp, with_sole, with_upper
 
 SIDE = 256
 CROP = (48, 240)
@@ -48,6 +49,15 @@ _CRISPER = 1.5
 
 _TRIES = 8
 """Drafts for a dream, of which the one nearest to what was asked for is painted."""
+
+_RELATED = 16
+"""Designs that another silhouette may have: the likeliest for its height."""
+
+_MISSED, _ODDS = 10.0, 0.03
+"""What a height missed by 1, and the logarithm of a design's odds, count beside looks, whose mean squares are some 0.2 apart."""
+
+_SEAM = 10.0
+"""How far below its upper edge another silhouette passes into the picture, in px."""
 
 
 class SneakerPipeline(DiffusionPipeline):
@@ -130,8 +140,12 @@ class SneakerPipeline(DiffusionPipeline):
 
     def encode(self, blueprint: Blueprint) -> tuple[Tensor, Tensor]:
         """Tokens and pooled vectors of nothing and of the blueprint, (2, slots, width) and (2, width)."""
-        values, present = encode_slots([Blueprint(), blueprint])
-        return self.reader(values.to(self.device, self.reader.dtype), present.to(self.device))
+        values, present = self._slots([Blueprint(), blueprint])
+        return self.reader(values.to(self.reader.dtype), present)
+
+    def _slots(self, blueprints: list[Blueprint]) -> tuple[Tensor, Tensor]:
+        values, present = encode_slots(blueprints)
+        return values.to(self.device), present.to(self.device)
 
     def noise(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         """Drawn where the generator lives, so that a seed means the same picture on every device."""
@@ -139,36 +153,73 @@ class SneakerPipeline(DiffusionPipeline):
 
     def draft(self, blueprint: Blueprint, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Latents (1, channels, 12, 16) and landmarks (1, LANDMARKS) of a coarse sneaker that the blueprint could mean."""
-        values, present = encode_slots([blueprint] * _TRIES)
-        values, present = values.to(self.device, self.prior.dtype), present.to(self.device)
+        values, present = self._slots([blueprint] * _TRIES)
+        values = values.to(self.prior.dtype)
         odds = (self.prior.odds(values, present).float() / _DARING).softmax(1).to(generator.device)
         design = torch.multinomial(odds, 1, generator=generator)[:, 0].to(self.device)
         noise = self.noise((_TRIES, self.prior.config.components), generator).to(self.prior.dtype)
-        codes = self.prior.sample(noise, values, present, design)
-        sources = sketch(self.prior, self.vae, codes).float()
+        shape, look = self.prior.decode(self.prior.sample(noise, values, present, design))
+        sources = sketch(self.prior, self.vae, shape, look).float()
         best = nearest(self.vae.synthesis(sources.to(self.vae.dtype)), blueprint)
-        return sources[best : best + 1], self.prior.decode(codes[best : best + 1])[0].float()
+        return sources[best : best + 1], shape[best : best + 1].float()
 
-    @torch.inference_mode()
-    def bend(self, picture: Tensor, seen: Measured, asked: Blueprint, strength: float = 1.0) -> Tensor:
-        """A picture (1, 3, 256, 256) in -1..1 with its sole, or else its collar, brought to the height that is asked for.
+    def bend(self, picture: Tensor, seen: Measured, sole_height: float, strength: float) -> Tensor:
+        """A picture (1, 3, 256, 256) in -1..1 with its sole stretched towards another height over the shoe's width.
 
         A `strength` below 1 goes that share of the way.
         """
         shape = torch.from_numpy(landmarks(seen))[None].to(self.device)
-        if asked.sole_height is not None:
-            target = with_sole(shape, torch.tensor([asked.sole_height], device=self.device))
-        else:
-            assert asked.height is not None
-            half = shape / 2
-            half[:, 2:] -= CROP[0] // 2
-            small = F.interpolate(picture.to(self.device), scale_factor=0.5, mode="bicubic", antialias=True)
-            look = on_mean_shape(self.vae, self.prior.mean_shape, small[:, :, CROP[0] // 2 : CROP[1] // 2], half)
-            values, present = (slots.to(self.device) for slots in encode_slots([seen.blueprint]))
-            codes = self.prior.encode(half, look)
-            wanted = torch.tensor([asked.height], device=self.device)
-            target = at_height(self.prior, codes, shape, values, present, wanted)
+        target = with_sole(shape, torch.tensor([sole_height], device=self.device))
         return warp(picture.to(self.device), shape, torch.lerp(shape, target, strength), SIDE)
+
+    @torch.inference_mode()
+    def swap(self, picture: Tensor, seen: Measured, height: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Paint another silhouette: of the same noise, and what the picture shows but for the height.
+
+        As null-text inversion does for pictures (Mokady et al. 2022, arXiv:2211.09794), the noise is found that the prior makes these
+        shoes of. It makes others of it, of designs that often are as high. The one nearest in looks and height lends its upper edge.
+
+        Args:
+            picture: (1, 3, 256, 256) in -1..1.
+            seen: what was measured of it.
+            height: wanted, over the shoe's width.
+            generator: the source of the painter's noise.
+
+        Returns: what was painted, (1, 3, 256, 256) in -1..1, and where it takes the picture's place, (1, 1, 256, 256) in 0..1: from the
+            lower of the two upper edges upwards.
+        """
+        shape = torch.from_numpy(landmarks(seen))[None].to(self.device) / 2
+        shape[:, 2:] -= CROP[0] // 2
+        small = F.interpolate(picture.to(self.device), scale_factor=0.5, mode="bicubic", antialias=True)
+        look = on_mean_shape(self.vae, self.prior.mean_shape, small[:, :, CROP[0] // 2 : CROP[1] // 2], shape)
+        asked = replace(seen.blueprint, height=height)
+        other, other_look = self._related(shape, look, seen.blueprint, asked)
+        target = with_upper(shape, other, torch.tensor([height], device=self.device))
+        source = sketch(self.prior, self.vae, target, other_look).float()
+        times = torch.linspace(1, 0, 2, device=self.device)
+        noise = self.noise(source.shape, generator)
+        painted = self.decode(self.denoise(noise, source, *self.encode(asked), times, 1.0, None), target)
+        lower, over_sole = shape.clone(), shape.clone()
+        lower[:, UPPER] = torch.maximum(shape[:, UPPER], target[:, UPPER])
+        over_sole[:, UPPER], over_sole[:, LOWER] = 0, shape[:, 2:3]
+        rows = CROP[1] - CROP[0]
+        where = silhouette(over_sole * 2, rows, SIDE) * rim(lower * 2, rows, SIDE, _SEAM)
+        return painted, F.pad(where, (0, 0, CROP[0], SIDE - CROP[1]))
+
+    def _related(self, shape: Tensor, look: Tensor, shown: Blueprint, asked: Blueprint) -> tuple[Tensor, Tensor]:
+        """Landmarks (1, LANDMARKS) and look of the shoes most like these that the prior makes of their noise when asked."""
+        assert asked.height is not None
+        noise = self.prior.noise_of(self.prior.encode(shape, look), *self._slots([shown]))
+        values, present = self._slots([asked])
+        odds = self.prior.odds(values, present)[0].log_softmax(0)
+        likely, design = odds.topk(min(_RELATED, len(odds)))
+        many = len(design)
+        codes = self.prior.sample(noise.expand(many, -1), values.expand(many, -1, -1), present.expand(many, -1), design)
+        shapes, looks = self.prior.decode(codes)
+        missed = (tall(shapes) - asked.height).abs()
+        unlike = (looks - look).square().mean((1, 2, 3)) + _MISSED * missed - _ODDS * likely
+        best = int(unlike.argmin())
+        return shapes[best : best + 1], looks[best : best + 1]
 
     def look(self, picture: Tensor) -> Tensor:
         """Latents (1, channels, 12, 16) of a picture."""
@@ -253,9 +304,8 @@ def _even(maps: Tensor, width: int) -> Tensor:
     return F.avg_pool2d(maps, width, 1, width // 2, count_include_pad=False)
 
 
-def sketch(prior: DraftPrior, vae: BlockAutoencoder, codes: Tensor) -> Tensor:
-    """The drafts that the prior's codes (n, components) mean, as latents (n, channels, 12, 16)."""
-    shape, look = prior.decode(codes)
+def sketch(prior: DraftPrior, vae: BlockAutoencoder, shape: Tensor, look: Tensor) -> Tensor:
+    """Drafts of landmarks (n, LANDMARKS) and looks (n, channels, 8, 16) on the mean shape, as latents (n, channels, 12, 16)."""
     rows = (CROP[1] - CROP[0]) // 2
     picture = F.pad(vae.synthesis(look), (0, 0, rows - STAND, 0), value=1.0)
     return vae.analysis(warp(picture, prior.mean_shape.expand(len(shape), -1), shape, rows))
@@ -265,28 +315,6 @@ def on_mean_shape(vae: BlockAutoencoder, mean_shape: Tensor, pictures: Tensor, s
     """Latents (n, channels, 8, 16) of pictures (n, 3, 96, 128) with landmarks (n, LANDMARKS), bent to `mean_shape` (LANDMARKS,)."""
     bent = warp(pictures, shape, mean_shape.expand(len(shape), -1), pictures.shape[2])
     return vae.analysis(bent[:, :, -STAND:])
-
-
-def at_height(
-    prior: DraftPrior, codes: Tensor, shape: Tensor, values: Tensor, present: Tensor, height: Tensor
-) -> Tensor:
-    """The landmarks that shoes would have if they were of other heights.
-
-    As null-text inversion does for pictures (Mokady et al. 2022, arXiv:2211.09794): the noise is found that the prior makes these
-    shoes of, and from the same noise and what they show but for the height it makes others. How the upper's edge moves between
-    what comes of the two is taken over. A stretch by a factor would lift a heel tab higher than the collar.
-
-    Args:
-        codes: (n, components) of the shoes.
-        shape: their landmarks (n, LANDMARKS).
-        values, present: what they show, (n, slots, 3) and (n, slots).
-        height: the heights (n,) that are wanted, over the shoe's width.
-    """
-    noise = prior.noise_of(codes, values, present)
-    design = torch.full((len(codes),), prior.config.designs, device=codes.device)
-    asked = (values, present), ask_height(values, present, height)
-    was, now = (prior.decode(prior.sample(noise, *slots, design))[0] for slots in asked)
-    return with_height(shape, was[:, UPPER] - now[:, UPPER], height)
 
 
 def nearest(pictures: Tensor, asked: Blueprint) -> int:

@@ -74,7 +74,7 @@ def to_tell(asked: Blueprint) -> Blueprint:
 
 
 def is_shape(asked: Blueprint) -> bool:
-    """Whether an edit bends the picture, and paints nothing."""
+    """Whether an edit is of an outline."""
     return asked.height is not None or asked.sole_height is not None
 
 

@@ -17,13 +17,7 @@ from dreamkicks.painter.measure import Measured
 COLUMNS = 32
 LANDMARKS = 3 + 2 * COLUMNS
 """Left end, right end, first row of the sole; then the upper edge at as many columns from heel to toe, then the lower edge. In px."""
-UPPER, _LOWER = slice(3, 3 + COLUMNS), slice(3 + COLUMNS, LANDMARKS)
-
-_ON = 1.5
-"""How far a rise goes on when its first column has arrived. Seen on nine shoes: at 1 tongues are peaks, at 3 collars are cut straight."""
-
-_FAR = 4.0
-"""How many times a rise is taken at most: one of next to nothing says little of where a shoe would go."""
+UPPER, LOWER = slice(3, 3 + COLUMNS), slice(3 + COLUMNS, LANDMARKS)
 
 
 def landmarks(seen: Measured) -> np.ndarray:
@@ -49,10 +43,8 @@ def warp(pictures: Tensor, source: Tensor, target: Tensor, rows: int) -> Tensor:
     Returns: (n, 3, rows, w) in -1..1, paper outside the target's outline.
     """
     _, _, height, width = pictures.shape
-    y = torch.arange(rows, device=pictures.device)[:, None] + 0.5
-    x = torch.arange(width, device=pictures.device)[None] + 0.5
-    left, start = target[:, 0, None, None], source[:, 0, None, None]
-    right = torch.maximum(target[:, 1, None, None], left + 1)
+    y, x, left, right = _pixels(target, rows, width)
+    start = source[:, 0, None, None]
     share = (x - left) / (right - left)
     column = share.clamp(0, 1)
     top, line, bottom = _edges(target, column)
@@ -71,42 +63,56 @@ def with_sole(shape: Tensor, height: Tensor) -> Tensor:
 
     No sole gets more than twice as high: what was measured may be the tread alone.
     """
-    target, bottom = shape.clone(), shape[:, _LOWER].amax(1)
+    target, bottom = shape.clone(), shape[:, LOWER].amax(1)
     line = bottom - torch.minimum(height * (shape[:, 1] - shape[:, 0]), 2 * (bottom - shape[:, 2]))
     target[:, UPPER] += (line - shape[:, 2])[:, None]
     target[:, 2] = line
     return target
 
 
-def with_height(shape: Tensor, rise: Tensor, height: Tensor) -> Tensor:
-    """Landmarks (n, LANDMARKS) whose upper edge has moved along `rise` (n, COLUMNS) until the shoe has a `height` (n,), over its width.
+def with_upper(shape: Tensor, other: Tensor, height: Tensor) -> Tensor:
+    """Landmarks (n, LANDMARKS) whose upper edge is that of other shoes, brought to their width and a `height` (n,) over it.
 
-    Columns that would go the other way stay where they are, and none sinks to less than a third of what it is above the sole.
+    Raised, no column sinks; lowered, none rises, nor sinks to less than a third of what it is above the sole.
     """
-    upper, line = shape[:, UPPER], shape[:, 2:3]
-    tall = shape[:, _LOWER].amax(1, keepdim=True) - upper
-    missing = (height * (shape[:, 1] - shape[:, 0]))[:, None] - tall
-    up = missing.amin(1, keepdim=True) > 0
-    rise = torch.where(up, rise.clamp(min=0.01), rise.clamp(max=-0.01))
-    steps = missing / rise
-    # Rising, the first column to arrive waits for some of the others, or it would be a peak; sinking, the last that is too tall ends it.
-    step = _ON * torch.where(up, steps, torch.inf).amin(1, keepdim=True)
-    step = torch.where(up, step, torch.where(missing < 0, steps, 0.0).amax(1, keepdim=True)).clamp(max=_FAR)
-    moved = upper - torch.where(up, torch.minimum(step * rise, missing), step * rise)
+    width, line, upper = shape[:, 1:2] - shape[:, :1], shape[:, 2:3], shape[:, UPPER]
+    bottom = shape[:, LOWER].amax(1, keepdim=True)
+    wanted = (height[:, None] * width - (bottom - line)).clamp(min=1)
+    above = (other[:, 2:3] - other[:, UPPER]).clamp(min=0.01)
+    edge = line - above * wanted / above.amax(1, keepdim=True)
+    up = wanted > (line - upper).amax(1, keepdim=True)
     target = shape.clone()
-    target[:, UPPER] = torch.minimum(moved, torch.maximum(line - (line - upper) / 3, upper))
+    lowest = torch.maximum(line - (line - upper) / 3, upper)
+    target[:, UPPER] = torch.where(up, torch.minimum(edge, upper), torch.minimum(torch.maximum(edge, upper), lowest))
     return target
+
+
+def tall(shape: Tensor) -> Tensor:
+    """Heights (n,) over the width of landmarks (n, LANDMARKS)."""
+    return (shape[:, LOWER].amax(1) - shape[:, UPPER].amin(1)) / (shape[:, 1] - shape[:, 0]).clamp(min=1)
 
 
 def silhouette(shape: Tensor, rows: int, width: int, margin: float = 0.0) -> Tensor:
     """How much of each pixel lies within the outline of landmarks (n, LANDMARKS), or `margin` px around: (n, 1, rows, width) in 0..1."""
-    y = torch.arange(rows, device=shape.device)[:, None] + 0.5
-    x = torch.arange(width, device=shape.device)[None] + 0.5
-    left = shape[:, 0, None, None]
-    right = torch.maximum(shape[:, 1, None, None], left + 1)
+    y, x, left, right = _pixels(shape, rows, width)
     top, _, bottom = _edges(shape, ((x - left) / (right - left)).clamp(0, 1))
     inside = [(edge + 0.5 + margin).clamp(0, 1) for edge in (y - top, bottom - y, x - left, right - x)]
     return (inside[0] * inside[1] * inside[2] * inside[3])[:, None]
+
+
+def rim(shape: Tensor, rows: int, width: int, depth: float) -> Tensor:
+    """1 above the upper edge of landmarks (n, LANDMARKS), less and less down to 0 at `depth` px below it: (n, 1, rows, width)."""
+    y, x, left, right = _pixels(shape, rows, width)
+    top, _, _ = _edges(shape, ((x - left) / (right - left)).clamp(0, 1))
+    return (1 - (y - top) / depth).clamp(0, 1)[:, None]
+
+
+def _pixels(shape: Tensor, rows: int, width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Middles of pixels, (rows, 1) and (1, width), and left and right ends of landmarks (n, LANDMARKS), (n, 1, 1) each."""
+    y = torch.arange(rows, device=shape.device)[:, None] + 0.5
+    x = torch.arange(width, device=shape.device)[None] + 0.5
+    left = shape[:, 0, None, None]
+    return y, x, left, torch.maximum(shape[:, 1, None, None], left + 1)
 
 
 def _edges(shape: Tensor, column: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -122,7 +128,7 @@ def _edges(shape: Tensor, column: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         before = edge.gather(1, left[:, 0])[:, None]
         return before + share * (edge.gather(1, left[:, 0] + 1)[:, None] - before)
 
-    top, bottom = at(shape[:, UPPER]), at(shape[:, _LOWER])
+    top, bottom = at(shape[:, UPPER]), at(shape[:, LOWER])
     bottom = torch.maximum(bottom, top + 2)
     line = torch.minimum(torch.maximum(shape[:, 2, None, None], top + 1), bottom - 1)
     return top, line, bottom

@@ -163,7 +163,7 @@ def drafts(prior: DraftPrior, vae: BlockAutoencoder, pool: Pool, pick: Tensor, t
     start = 0.9 * torch.rand(len(pick), device=place)
     asked = (t.to(place) for t in (pool.values[pick], told, pool.design[pick]))
     noisy = codes + start[:, None] * (torch.randn_like(codes) - codes)
-    return sketch(prior, vae, prior.sample(noisy, *asked, start, steps=8)).cpu()
+    return sketch(prior, vae, *prior.decode(prior.sample(noisy, *asked, start, steps=8))).cpu()
 
 
 def shape_of(seen: Measured) -> Tensor:

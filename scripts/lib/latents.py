@@ -150,7 +150,7 @@ def dreams_and_photographs(
     with torch.no_grad():
         noise = torch.randn(dreams, prior.config.components, device=prior.device)
         design = torch.multinomial(prior.odds(*asked).softmax(1), 1)[:, 0]
-        source[-dreams:] = sketch(prior, vae, prior.sample(noise, *asked, design)).cpu()
+        source[-dreams:] = sketch(prior, vae, *prior.decode(prior.sample(noise, *asked, design))).cpu()
     return pick, edit, target, source, values, told
 
 

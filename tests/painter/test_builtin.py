@@ -112,9 +112,7 @@ def test_soles_grow_and_shrink(painter: Painter) -> None:
 
 
 @pytest.mark.parametrize(("before", "asked", "height"), [("low-top", "high-top", 0.62), ("high-top", "low-top", 0.43)])
-def test_silhouettes_are_bent_and_stay_as_sharp_as_they_were(
-    painter: Painter, before: str, asked: str, height: float
-) -> None:
+def test_silhouettes_are_swapped_and_the_rest_stays(painter: Painter, before: str, asked: str, height: float) -> None:
     told: list[Step] = []
     for seed in SEEDS:
         dream = painter.imagine(f"a red {before} with a white sole", seed)
@@ -124,12 +122,23 @@ def test_silhouettes_are_bent_and_stay_as_sharp_as_they_were(
         assert was.blueprint.upper and now.blueprint.upper
         assert colour_name(now.blueprint.upper) == colour_name(was.blueprint.upper)
         assert 0.7 < sharpness(after.picture, now) / sharpness(dream.picture, was) < 1.3
+        below = slice(was.sole_line, None)
+        assert np.array_equal(np.asarray(after.picture)[below], np.asarray(dream.picture)[below])
         half = painter.edit(dream.picture, asked, 1, strength=0.5)
         middle = ((was.blueprint.height or 0) + (now.blueprint.height or 0)) / 2
         assert seen(half).blueprint.height == pytest.approx(middle, abs=0.03)
     last = told[-1].preview
     assert last is not None and last.size == (128, 128)
     assert np.abs(np.asarray(last, float) - np.asarray(after.picture.reduce(2), float)).mean() < 2
+
+
+def test_no_shoe_is_made_as_high_as_it_is(painter: Painter) -> None:
+    before = painter.edit(painter.imagine("a green low-top", 2).picture, "high-top", 1).picture
+    again = painter.edit(before, "high-top", 1)
+    assert again.picture.tobytes() == before.tobytes() and again.steps == 0
+    assert again.remark is not None and "already" in again.remark
+    red = painter.edit(before, "a red high-top", 1)
+    assert red.remark is None and red.steps == painter.preset.steps
 
 
 def test_edits_in_a_row_neither_blur_nor_grey_the_picture(painter: Painter) -> None:

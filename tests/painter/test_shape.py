@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dreamkicks.painter.framing import frame
 from dreamkicks.painter.measure import Measured, measure, outline
-from dreamkicks.painter.shape import COLUMNS, LANDMARKS, landmarks, warp, with_height, with_sole
+from dreamkicks.painter.shape import COLUMNS, LANDMARKS, UPPER, landmarks, rim, tall, warp, with_sole, with_upper
 from tests.drawing import sneaker
 
 
@@ -83,34 +83,31 @@ def test_no_sole_gets_more_than_twice_as_high() -> None:
 
 
 @pytest.mark.parametrize("height", [0.38, 0.6, 0.68])
-def test_uppers_move_along_a_rise_to_the_height_asked_for(height: float) -> None:
-    picture, shape = of(sneaker("#2c8a4b", sole="#8a5a2b"))
-    before = shown(picture)
-    assert before.blueprint.height is not None
-    rise = torch.linspace(20, 0, COLUMNS)[None] * (1 if height > before.blueprint.height else -1)
-    after = shown(warp(picture, shape, with_height(shape, rise, torch.tensor([height])), 128))
+def test_another_upper_edge_is_taken_on_at_the_height_asked_for(height: float) -> None:
+    (picture, shape), (_, other) = low_and_high()
+    before, target = shown(picture), with_upper(shape, other, torch.tensor([height]))
+    assert tall(target).item() == pytest.approx(height, abs=0.01)
+    after = shown(warp(picture, shape, target, 128))
     assert after.blueprint.height == pytest.approx(height, abs=0.03)
     assert (after.sole_line, after.box[2:]) == (before.sole_line, before.box[2:])
-    toe = slice(before.box[2] - 10, before.box[2])
-    assert np.abs(after.mask[:, toe].sum(0) - before.mask[:, toe].sum(0)).max() <= 5
 
 
-def test_a_raised_collar_is_no_peak() -> None:
-    _, shape = of(sneaker("#2c8a4b", sole="#8a5a2b"))
-    rise = torch.linspace(20, 0, COLUMNS)[None]
-    edge = with_height(shape, rise, torch.tensor([0.68]))[0, 3 : 3 + COLUMNS]
-    assert (edge < edge.min() + 1).sum() >= 4
+def test_raised_no_column_sinks_and_lowered_none_rises_nor_goes_down_into_the_sole() -> None:
+    (_, shape), (_, other) = low_and_high()
+    slope = other.clone()
+    slope[:, UPPER] = torch.linspace(float(other[0, UPPER].min()), float(other[0, 2]), COLUMNS)
+    up, down = (with_upper(shape, slope, torch.tensor([height]))[:, UPPER] for height in (0.7, 0.3))
+    was, line = shape[:, UPPER], shape[:, 2:3]
+    assert (up <= was).all() and (up < was - 5).any()
+    assert (down >= was).all() and (down > was + 5).any()
+    assert ((line - down) / (line - was)).min() > 0.33
 
 
-def test_nothing_goes_against_a_rise_or_down_into_the_sole() -> None:
-    _, shape = of(sneaker("#2c8a4b", sole="#8a5a2b"))
-    rise = torch.linspace(20, -20, COLUMNS)[None]
-    upper = slice(3, 3 + COLUMNS)
-    up = with_height(shape, rise, torch.tensor([0.7]))
-    assert (up <= shape + 0.1).all() and (up[:, upper] < shape[:, upper] - 5).any()
-    flat = with_height(shape, -rise.abs(), torch.tensor([0.0]))
-    left = (shape[:, 2:3] - flat[:, upper]) / (shape[:, 2:3] - shape[:, upper])
-    assert left.min() > 0.33
+def test_a_rim_is_what_lies_above_the_upper_edge_and_fades_out_below() -> None:
+    shape = torch.tensor([[10.0, 110.0, 80.0, *[40.0] * COLUMNS, *[100.0] * COLUMNS]])
+    share = rim(shape, 128, 128, 8.0)[0, 0]
+    assert (share[:40] == 1).all() and (share[48:] == 0).all()
+    assert share[43:45].mean().item() == pytest.approx(0.5)
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0, 500))
@@ -118,6 +115,6 @@ def test_any_landmarks_give_a_picture(seed: int, wild: float) -> None:
     picture, shape = of(sneaker("green"))
     noise = torch.Generator().manual_seed(seed)
     one, two = (shape + wild * torch.randn(1, LANDMARKS, generator=noise) for _ in range(2))
-    bent = warp(picture, one, two, 96)
+    bent = warp(picture, one, with_upper(two, one, torch.tensor([0.6])), 96)
     assert bent.shape == (1, 3, 96, 128)
     assert bent.isfinite().all() and bent.min() >= -1 and bent.max() <= 1
