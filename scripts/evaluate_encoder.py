@@ -29,9 +29,10 @@ from tqdm import tqdm
 from dreamkicks import locations
 from dreamkicks.brands.classifier import open_brands
 from dreamkicks.encoder.encoder import Encoder, open_encoder
+from dreamkicks.painter.blueprint import silhouette_name
 from dreamkicks.painter.measure import measure
 from dreamkicks.painter.painter import open_painter
-from dreamkicks.painter.vocabulary import colour_name, silhouette_name
+from dreamkicks.painter.vocabulary import colour_name
 from scripts.lib.archives import pictures_of
 from scripts.lib.baselines import Describe, Lite0, chance, hog, pixels
 from scripts.lib.photographs import BRANDS

@@ -15,7 +15,7 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from dreamkicks import locations
 from dreamkicks.encoder.encoder import open_encoder
-from dreamkicks.painter.blueprint import Lab
+from dreamkicks.painter.blueprint import Lab, silhouette_name
 from dreamkicks.painter.builtin import BuiltinPainter, to_tensor
 from dreamkicks.painter.colour import to_lab
 from dreamkicks.painter.grammar import random_prompt
@@ -32,7 +32,7 @@ from dreamkicks.painter.measure import Measured, measure
 from dreamkicks.painter.painter import BUILTIN
 from dreamkicks.painter.pipeline import SIDE
 from dreamkicks.painter.presets import find_preset
-from dreamkicks.painter.vocabulary import read, silhouette_name
+from dreamkicks.painter.vocabulary import read
 from scripts.lib.baselines import Lite0
 from scripts.lib.critic import details, repetition
 from scripts.lib.distances import frechet, kernel, nearest, recall
@@ -230,10 +230,10 @@ def editing(painter: BuiltinPainter, name: str, pictures: Sequence[Image.Image],
 def curve(painter: BuiltinPainter, dreams: Sequence[Image.Image], count: int) -> None:
     """Direction similarity against image similarity, as InstructPix2Pix draws it (Brooks et al. 2023, arXiv:2211.09800)."""
     encoder = open_encoder()
-    pipeline_guidance = painter.preset.guidance
+    usual = painter.preset
     print("\n| guidance | picture similarity | direction similarity |\n|---|---|---|")
     for guidance in (1.0, 1.5, 2.0, 3.0, 4.5):
-        object.__setattr__(painter.preset, "guidance", guidance)
+        painter.preset = replace(usual, guidance=guidance)
         near, along = [], []
         for place, (before, name) in enumerate(zip(dreams[:count], itertools.cycle(UPPERS), strict=False)):
             after = painter.edit(before, f"make it {name}", place).picture
@@ -246,7 +246,7 @@ def curve(painter: BuiltinPainter, dreams: Sequence[Image.Image], count: int) ->
             if np.linalg.norm(told) > 1e-6:
                 along.append(float(way @ told / (np.linalg.norm(way) * np.linalg.norm(told) + 1e-9)))
         print(f"| {guidance} | {np.mean(near):.3f} | {np.mean(along):.3f} |")
-    object.__setattr__(painter.preset, "guidance", pipeline_guidance)
+    painter.preset = usual
 
 
 def paraphrases(painter: BuiltinPainter, dreams: Sequence[Image.Image]) -> None:

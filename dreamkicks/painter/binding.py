@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
-from dreamkicks.painter.blueprint import COLOURED_PARTS, Blueprint, Lab
+from dreamkicks.painter.blueprint import COLOURED_PARTS, Blueprint, Lab, silhouette_name
 
 # Where a relative word starts from when nothing is known of the picture.
 _USUAL: dict[str, Any] = {"height": 0.5, "sole_height": 0.11, "pattern": 0.5}
@@ -174,6 +174,8 @@ class Binder:
             return
         if sized != slot:
             value = 0.18 if value > 0.5 else 0.07
+        if sized == "height":
+            value = _no_less_so(value, self.base.height)
         self.blueprint = replace(self.blueprint, **{sized: value})
         if sized == "height":
             self._flush()
@@ -329,6 +331,12 @@ class Binder:
 
 def _next_is(ahead: list[Phrase], *kinds: str) -> bool:
     return bool(ahead) and ahead[0].kind in kinds
+
+
+def _no_less_so(height: float, own: float | None) -> float:
+    """The height that a silhouette's name asks for: a boot stays as high when a high-top is asked for, and a flat low-top as low."""
+    extreme = {"high-top": max, "low-top": min}.get(silhouette_name(height))
+    return height if own is None or extreme is None else extreme(height, own)
 
 
 def _shift(colour: Lab, lightness: float, chroma: float) -> Lab:

@@ -70,3 +70,8 @@ MEASURES = ("height", "sole_height", "pattern")
 BRANDS = ("Adidas", "Jordan", "Nike")
 _NOTICED = {"height": 0.05, "sole_height": 0.03, "pattern": 0.3}
 """Differences of the measures that one sees, as 20 of CIE76 is of a colour."""
+
+
+def silhouette_name(height: float) -> str:
+    """low-top, mid-top or high-top for a height over width."""
+    return "low-top" if height < 0.52 else "high-top" if height > 0.58 else "mid-top"

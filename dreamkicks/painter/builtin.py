@@ -16,11 +16,11 @@ from dreamkicks import device as devices
 from dreamkicks.errors import Cancelled
 from dreamkicks.files import verify_checksums
 from dreamkicks.painter import vocabulary
-from dreamkicks.painter.blueprint import Blueprint
+from dreamkicks.painter.blueprint import Blueprint, silhouette_name
 from dreamkicks.painter.framing import frame
 from dreamkicks.painter.measure import Measured, faces_left, is_side_view, measure
 from dreamkicks.painter.painter import OnStep, Painting, Step
-from dreamkicks.painter.pipeline import CROP, SIDE, SneakerPipeline, guided
+from dreamkicks.painter.pipeline import HALF, SIDE, SneakerPipeline, guided
 from dreamkicks.painter.presets import Preset
 from dreamkicks.painter.region import (
     follow_sole,
@@ -37,7 +37,7 @@ from dreamkicks.painter.region import (
 _NOTHING = (
     "Nothing was asked for that the built-in painter can change. The picture is as it was; name a part and a colour."
 )
-_ALREADY = "It is about as high already. The picture is as it was."
+_ALREADY = "Its height is about that already, or as far as it goes. The picture is as it was."
 _FOREIGN = (
     "This does not look like one sneaker seen from the side on plain ground, so the built-in painter may spoil it. "
     "Take a picture from the side, or let a hub preset edit it: dreamkicks models list"
@@ -98,7 +98,7 @@ class BuiltinPainter:
         moved = 1.0 if strength is None else strength
         if seen is None:
             return run.painting(self._repaint(run, asked, np.asarray(now), moved))
-        turns = [turn for turn in one_by_one(asked) if turn.height is None or turn.unlike(seen.blueprint) >= 1]
+        turns = [turn for turn in one_by_one(asked) if not _is_as_high(seen.blueprint, turn)]
         if not turns:
             run.remark, run.mirrored = _ALREADY, False
             return run.painting(picture)
@@ -124,18 +124,17 @@ class BuiltinPainter:
         if asked.sole_height is not None:  # not painted over: what is bent stays as sharp as it was
             now = to_picture(self._pipeline.bend(to_tensor(before), seen, asked.sole_height, strength))
         else:
+            # Leather as white as the paper was not measured, and is followed.
             now = self._swap(run, asked, before, follow_sole(before, seen), strength)
-        run.tell(F.avg_pool2d(to_tensor(np.asarray(now)), 2)[:, :, CROP[0] // 2 : CROP[1] // 2])
+        run.tell(F.avg_pool2d(to_tensor(np.asarray(now)), 2)[:, :, HALF])
         return now
 
     def _swap(self, run: _Run, asked: Blueprint, before: np.ndarray, seen: Measured, strength: float) -> Image.Image:
-        shown = seen.blueprint
-        assert shown.height is not None and asked.height is not None
-        height = shown.height + strength * (asked.height - shown.height)
-        painted, where = self._pipeline.swap(to_tensor(before), seen, height, run.noise())
+        assert asked.height is not None
+        painted, where = self._pipeline.swap(to_tensor(before), seen, asked.height, strength, run.noise())
         after = np.asarray(to_picture(painted))
         if found := measure(after):
-            after = tune(after, follow_sole(after, found), Blueprint(upper=shown.upper), 1.0)
+            after = tune(after, follow_sole(after, found), Blueprint(upper=seen.blueprint.upper), 1.0)
         return Image.fromarray(keep_the_rest(before, after, where[0, 0].cpu().numpy()))
 
     def _repaint(self, run: _Run, told: Blueprint, picture: np.ndarray, strength: float) -> Image.Image:
@@ -153,6 +152,13 @@ class BuiltinPainter:
     def _tell(self, run: _Run, guess: Tensor) -> None:
         # The linear half of the decoder costs 1 ms: blocky, half size, and true in colour and shape.
         run.tell(self._pipeline.vae.synthesis(guess))
+
+
+def _is_as_high(shown: Blueprint, asked: Blueprint) -> bool:
+    """Whether a silhouette is asked for that nobody could tell from the one that is shown."""
+    if shown.height is None or asked.height is None:
+        return False
+    return silhouette_name(shown.height) == silhouette_name(asked.height) and asked.unlike(shown) < 1
 
 
 @dataclass
@@ -180,7 +186,7 @@ class _Run:
         if self.on_step is None:
             return
         sheet = torch.ones(1, 3, SIDE // 2, SIDE // 2)
-        sheet[:, :, CROP[0] // 2 : CROP[1] // 2] = band.clamp(-1, 1).cpu()
+        sheet[:, :, HALF] = band.clamp(-1, 1).cpu()
         try:
             self.on_step(Step(self.steps, self.total, self._turned(to_picture(sheet))))
         except Cancelled as cancelled:

@@ -19,6 +19,9 @@ SLOTS = (*COLOURED_PARTS, *MEASURES, "brand")
 # Where the measures lie and how far they spread among the training pictures: (centre, half-width).
 _RANGES = {"height": (0.5, 0.15), "sole_height": (0.12, 0.07), "pattern": (0.5, 0.5)}
 
+_STEPS, _GUIDANCE = 24, 1.5
+"""Euler steps of the prior either way, so that noise found for a shoe gives it again; and its classifier-free guidance."""
+
 LANDMARK_WEIGHT = 0.5
 """With it the training pictures' landmarks vary as much, in all, as their looks."""
 
@@ -197,8 +200,7 @@ class DraftPrior(ModelMixin, ConfigMixin):
         present: Tensor,
         design: Tensor,
         start: Tensor | float = 1.0,
-        guidance: float = 1.5,
-        steps: int = 24,
+        steps: int = _STEPS,
     ) -> Tensor:
         """Codes for one blueprint and design each, by Euler steps of the flow from noisy ones (n, components) at times `start`, () or (n,).
 
@@ -211,13 +213,13 @@ class DraftPrior(ModelMixin, ConfigMixin):
         both = torch.cat([design, torch.full_like(design, self.config.designs)])
         for now, after in pairwise(torch.linspace(1, 0, steps + 1).tolist()):
             asked, free = self(codes.repeat(2, 1), now * start.repeat(2), twice, told, both).chunk(2)
-            codes = codes + (after - now) * start[:, None] * (free + guidance * (asked - free))
+            codes = codes + (after - now) * start[:, None] * (free + _GUIDANCE * (asked - free))
         return codes
 
-    def noise_of(self, codes: Tensor, values: Tensor, present: Tensor, steps: int = 24) -> Tensor:
+    def noise_of(self, codes: Tensor, values: Tensor, present: Tensor) -> Tensor:
         """The noise (n, components) that becomes these codes: the flow of no design in particular, followed backwards."""
         design = torch.full((len(codes),), self.config.designs, device=codes.device)
-        for now, after in pairwise(torch.linspace(0, 1, steps + 1).tolist()):
+        for now, after in pairwise(torch.linspace(0, 1, _STEPS + 1).tolist()):
             when = torch.full((len(codes),), now, device=codes.device, dtype=codes.dtype)
             codes = codes + (after - now) * self(codes, when, values, present, design)
         return codes

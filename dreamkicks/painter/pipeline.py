@@ -17,11 +17,13 @@ from torch.nn import functional as F
 from dreamkicks.painter.blueprint import Blueprint
 from dreamkicks.painter.measure import Measured, measure
 from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, DraftPrior, encode_slots
-from dreamkicks.painter.shape import LOWER, UPPER, landmarks, rim, silhouette, tall, warp, with_sole, with_upper
+from dreamkicks.painter.shape import between_edges, landmarks, silhouette, tall, warp, with_sole, with_upper
 
 SIDE = 256
 CROP = (48, 240)
 """The rows of a 256 px picture that the network paints; the shoe never leaves them, the rest is paper."""
+HALF = slice(CROP[0] // 2, CROP[1] // 2)
+"""Those rows at half the size, at which latents and drafts are made."""
 
 STAND = 64
 """The lowest rows of that band at half size, on which the mean shape stands with 3 rows to spare."""
@@ -50,20 +52,21 @@ _CRISPER = 1.5
 _TRIES = 8
 """Drafts for a dream, of which the one nearest to what was asked for is painted."""
 
-_RELATED = 16
-"""Designs that another silhouette may have: the likeliest for its height."""
+_RELATIVES = 16
+"""Designs that another silhouette may have: the likeliest for what is shown and the height."""
 
 _MISSED, _ODDS = 10.0, 0.03
 """What a height missed by 1, and the logarithm of a design's odds, count beside looks, whose mean squares are some 0.2 apart."""
 
 _SEAM = 10.0
-"""How far below its upper edge another silhouette passes into the picture, in px."""
+"""How far below the lower of both upper edges another silhouette passes into the picture, in px."""
 
 
 class SneakerPipeline(DiffusionPipeline):
-    """Paints a blueprint, from nothing or over a picture. The stock pipelines can't: they expect text tokens and 4 latent channels."""
+    """Paints a blueprint, from nothing or over a picture, in float32.
 
-    model_cpu_offload_seq = "prior->reader->unet->vae"
+    The stock pipelines can't: they expect text tokens and 4 latent channels.
+    """
 
     def __init__(
         self,
@@ -141,7 +144,7 @@ class SneakerPipeline(DiffusionPipeline):
     def encode(self, blueprint: Blueprint) -> tuple[Tensor, Tensor]:
         """Tokens and pooled vectors of nothing and of the blueprint, (2, slots, width) and (2, width)."""
         values, present = self._slots([Blueprint(), blueprint])
-        return self.reader(values.to(self.reader.dtype), present)
+        return self.reader(values, present)
 
     def _slots(self, blueprints: list[Blueprint]) -> tuple[Tensor, Tensor]:
         values, present = encode_slots(blueprints)
@@ -154,14 +157,13 @@ class SneakerPipeline(DiffusionPipeline):
     def draft(self, blueprint: Blueprint, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Latents (1, channels, 12, 16) and landmarks (1, LANDMARKS) of a coarse sneaker that the blueprint could mean."""
         values, present = self._slots([blueprint] * _TRIES)
-        values = values.to(self.prior.dtype)
-        odds = (self.prior.odds(values, present).float() / _DARING).softmax(1).to(generator.device)
+        odds = (self.prior.odds(values, present) / _DARING).softmax(1).to(generator.device)
         design = torch.multinomial(odds, 1, generator=generator)[:, 0].to(self.device)
-        noise = self.noise((_TRIES, self.prior.config.components), generator).to(self.prior.dtype)
+        noise = self.noise((_TRIES, self.prior.config.components), generator)
         shape, look = self.prior.decode(self.prior.sample(noise, values, present, design))
-        sources = sketch(self.prior, self.vae, shape, look).float()
-        best = nearest(self.vae.synthesis(sources.to(self.vae.dtype)), blueprint)
-        return sources[best : best + 1], shape[best : best + 1].float()
+        sources = sketch(self.prior, self.vae, shape, look)
+        best = nearest(self.vae.synthesis(sources), blueprint)
+        return sources[best : best + 1], shape[best : best + 1]
 
     def bend(self, picture: Tensor, seen: Measured, sole_height: float, strength: float) -> Tensor:
         """A picture (1, 3, 256, 256) in -1..1 with its sole stretched towards another height over the shoe's width.
@@ -173,46 +175,45 @@ class SneakerPipeline(DiffusionPipeline):
         return warp(picture.to(self.device), shape, torch.lerp(shape, target, strength), SIDE)
 
     @torch.inference_mode()
-    def swap(self, picture: Tensor, seen: Measured, height: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Paint another silhouette: of the same noise, and what the picture shows but for the height.
+    def swap(
+        self, picture: Tensor, seen: Measured, height: float, strength: float, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Paint another silhouette, in one step: of the same noise, and what the picture shows but for the height.
 
-        As null-text inversion does for pictures (Mokady et al. 2022, arXiv:2211.09794), the noise is found that the prior makes these
-        shoes of. It makes others of it, of designs that often are as high. The one nearest in looks and height lends its upper edge.
+        As null-text inversion does for pictures (Mokady et al. 2022, arXiv:2211.09794), the noise is found that the prior makes this
+        shoe of. It makes others of it, of designs that often are as high. The one nearest in looks and height lends its upper edge.
 
         Args:
             picture: (1, 3, 256, 256) in -1..1.
             seen: what was measured of it.
             height: wanted, over the shoe's width.
+            strength: 0..1, which share of the way the edge goes.
             generator: the source of the painter's noise.
 
-        Returns: what was painted, (1, 3, 256, 256) in -1..1, and where it takes the picture's place, (1, 1, 256, 256) in 0..1: from the
-            lower of the two upper edges upwards.
+        Returns: what was painted, (1, 3, 256, 256) in -1..1, and where it takes the picture's place, (1, 1, 256, 256) in 0..1.
         """
-        shape = torch.from_numpy(landmarks(seen))[None].to(self.device) / 2
-        shape[:, 2:] -= CROP[0] // 2
-        small = F.interpolate(picture.to(self.device), scale_factor=0.5, mode="bicubic", antialias=True)
-        look = on_mean_shape(self.vae, self.prior.mean_shape, small[:, :, CROP[0] // 2 : CROP[1] // 2], shape)
+        picture, shape = picture.to(self.device), torch.from_numpy(landmarks(seen))[None].to(self.device)
         asked = replace(seen.blueprint, height=height)
-        other, other_look = self._related(shape, look, seen.blueprint, asked)
-        target = with_upper(shape, other, torch.tensor([height], device=self.device))
-        source = sketch(self.prior, self.vae, target, other_look).float()
+        other, look = self._relative(picture, in_band(shape), seen.blueprint, asked)
+        target = torch.lerp(shape, with_upper(shape, other, torch.tensor([height], device=self.device)), strength)
+        source = sketch(self.prior, self.vae, in_band(target), look)
         times = torch.linspace(1, 0, 2, device=self.device)
         noise = self.noise(source.shape, generator)
-        painted = self.decode(self.denoise(noise, source, *self.encode(asked), times, 1.0, None), target)
-        lower, over_sole = shape.clone(), shape.clone()
-        lower[:, UPPER] = torch.maximum(shape[:, UPPER], target[:, UPPER])
-        over_sole[:, UPPER], over_sole[:, LOWER] = 0, shape[:, 2:3]
-        rows = CROP[1] - CROP[0]
-        where = silhouette(over_sole * 2, rows, SIDE) * rim(lower * 2, rows, SIDE, _SEAM)
-        return painted, F.pad(where, (0, 0, CROP[0], SIDE - CROP[1]))
+        latents = self.denoise(noise, source, *self.encode(asked), times, 1.0, None)
+        return self.decode(latents, in_band(target)), between_edges(shape, target, SIDE, SIDE, _SEAM)
 
-    def _related(self, shape: Tensor, look: Tensor, shown: Blueprint, asked: Blueprint) -> tuple[Tensor, Tensor]:
-        """Landmarks (1, LANDMARKS) and look of the shoes most like these that the prior makes of their noise when asked."""
+    def _relative(self, picture: Tensor, shape: Tensor, shown: Blueprint, asked: Blueprint) -> tuple[Tensor, Tensor]:
+        """Landmarks (1, LANDMARKS) and look (1, channels, 8, 16) of what the prior makes of a shoe's noise when asked.
+
+        Of several designs, that which is most like the shoe.
+        """
         assert asked.height is not None
+        small = F.interpolate(picture, scale_factor=0.5, mode="bicubic", antialias=True)[:, :, HALF]
+        look = on_mean_shape(self.vae, self.prior.mean_shape, small, shape)
         noise = self.prior.noise_of(self.prior.encode(shape, look), *self._slots([shown]))
         values, present = self._slots([asked])
         odds = self.prior.odds(values, present)[0].log_softmax(0)
-        likely, design = odds.topk(min(_RELATED, len(odds)))
+        likely, design = odds.topk(min(_RELATIVES, len(odds)))
         many = len(design)
         codes = self.prior.sample(noise.expand(many, -1), values.expand(many, -1, -1), present.expand(many, -1), design)
         shapes, looks = self.prior.decode(codes)
@@ -223,7 +224,7 @@ class SneakerPipeline(DiffusionPipeline):
 
     def look(self, picture: Tensor) -> Tensor:
         """Latents (1, channels, 12, 16) of a picture."""
-        return self.vae.encode(picture[:, :, CROP[0] : CROP[1]].to(self.device, self.vae.dtype)).float()
+        return self.vae.encode(picture[:, :, CROP[0] : CROP[1]].to(self.device))
 
     def denoise(
         self,
@@ -239,8 +240,8 @@ class SneakerPipeline(DiffusionPipeline):
         if guidance == 1:  # what nothing would have given does not count then
             tokens, pooled = tokens[-1:], pooled[-1:]
         for now, after in pairwise(times):
-            noisy = torch.cat([latents, source], dim=1).expand(len(tokens), -1, -1, -1).to(self.unet.dtype)
-            velocity = self.unet(noisy, (now * 1000).expand(len(noisy)), tokens, class_labels=pooled).sample.float()
+            noisy = torch.cat([latents, source], dim=1).expand(len(tokens), -1, -1, -1)
+            velocity = self.unet(noisy, (now * 1000).expand(len(noisy)), tokens, class_labels=pooled).sample
             asked, free = velocity[-1:], velocity[:1]
             velocity = free + guidance * (asked - free)
             if on_step is not None:
@@ -250,7 +251,7 @@ class SneakerPipeline(DiffusionPipeline):
 
     def decode(self, latents: Tensor, outline: Tensor | None = None) -> Tensor:
         """Latents to a square picture: the painted band between paper, which is paper outside an outline's landmarks (1, LANDMARKS)."""
-        band = self.vae.decode(latents.to(self.vae.dtype)).float().clamp(-1, 1)
+        band = self.vae.decode(latents).clamp(-1, 1)
         if outline is not None:  # landmarks are in px of half the size
             rows, columns = band.shape[2:]
             band = 1 + (band - 1) * silhouette(outline * 2, rows, columns, _LOOSE)
@@ -306,9 +307,16 @@ def _even(maps: Tensor, width: int) -> Tensor:
 
 def sketch(prior: DraftPrior, vae: BlockAutoencoder, shape: Tensor, look: Tensor) -> Tensor:
     """Drafts of landmarks (n, LANDMARKS) and looks (n, channels, 8, 16) on the mean shape, as latents (n, channels, 12, 16)."""
-    rows = (CROP[1] - CROP[0]) // 2
+    rows = HALF.stop - HALF.start
     picture = F.pad(vae.synthesis(look), (0, 0, rows - STAND, 0), value=1.0)
     return vae.analysis(warp(picture, prior.mean_shape.expand(len(shape), -1), shape, rows))
+
+
+def in_band(shape: Tensor) -> Tensor:
+    """Landmarks (n, LANDMARKS) in px of a picture, in px of the painted band at half the size."""
+    shape = shape / 2
+    shape[:, 2:] -= HALF.start
+    return shape
 
 
 def on_mean_shape(vae: BlockAutoencoder, mean_shape: Tensor, pictures: Tensor, shape: Tensor) -> Tensor:

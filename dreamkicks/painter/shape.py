@@ -17,6 +17,8 @@ from dreamkicks.painter.measure import Measured
 COLUMNS = 32
 LANDMARKS = 3 + 2 * COLUMNS
 """Left end, right end, first row of the sole; then the upper edge at as many columns from heel to toe, then the lower edge. In px."""
+_TOE = (0.65, 0.8)
+"""The share of a shoe's length, from the heel, up to which silhouettes differ, and from which they are the same."""
 UPPER, LOWER = slice(3, 3 + COLUMNS), slice(3 + COLUMNS, LANDMARKS)
 
 
@@ -73,7 +75,7 @@ def with_sole(shape: Tensor, height: Tensor) -> Tensor:
 def with_upper(shape: Tensor, other: Tensor, height: Tensor) -> Tensor:
     """Landmarks (n, LANDMARKS) whose upper edge is that of other shoes, brought to their width and a `height` (n,) over it.
 
-    Raised, no column sinks; lowered, none rises, nor sinks to less than a third of what it is above the sole.
+    Raised, no column sinks; lowered, none rises, nor sinks to less than a third of what it is above the sole. The toe box stays.
     """
     width, line, upper = shape[:, 1:2] - shape[:, :1], shape[:, 2:3], shape[:, UPPER]
     bottom = shape[:, LOWER].amax(1, keepdim=True)
@@ -81,9 +83,12 @@ def with_upper(shape: Tensor, other: Tensor, height: Tensor) -> Tensor:
     above = (other[:, 2:3] - other[:, UPPER]).clamp(min=0.01)
     edge = line - above * wanted / above.amax(1, keepdim=True)
     up = wanted > (line - upper).amax(1, keepdim=True)
-    target = shape.clone()
     lowest = torch.maximum(line - (line - upper) / 3, upper)
-    target[:, UPPER] = torch.where(up, torch.minimum(edge, upper), torch.minimum(torch.maximum(edge, upper), lowest))
+    edge = torch.where(up, torch.minimum(edge, upper), torch.minimum(torch.maximum(edge, upper), lowest))
+    along = (torch.arange(COLUMNS, device=shape.device) + 0.5) / COLUMNS
+    throat, toe = _TOE
+    target = shape.clone()
+    target[:, UPPER] = torch.lerp(upper, edge, ((toe - along) / (toe - throat)).clamp(0, 1))
     return target
 
 
@@ -100,11 +105,21 @@ def silhouette(shape: Tensor, rows: int, width: int, margin: float = 0.0) -> Ten
     return (inside[0] * inside[1] * inside[2] * inside[3])[:, None]
 
 
-def rim(shape: Tensor, rows: int, width: int, depth: float) -> Tensor:
-    """1 above the upper edge of landmarks (n, LANDMARKS), less and less down to 0 at `depth` px below it: (n, 1, rows, width)."""
-    y, x, left, right = _pixels(shape, rows, width)
-    top, _, _ = _edges(shape, ((x - left) / (right - left)).clamp(0, 1))
-    return (1 - (y - top) / depth).clamp(0, 1)[:, None]
+def between_edges(one: Tensor, other: Tensor, rows: int, width: int, depth: float) -> Tensor:
+    """Where a picture changes when it gets another upper edge, (n, 1, rows, width) in 0..1: above the sole, from heel to toe.
+
+    1 from the lower of the upper edges of both landmarks (n, LANDMARKS) upwards, less and less down to 0 at `depth` px below it; and
+    less where the edges are less than `depth` apart.
+    """
+    y, x, left, right = _pixels(one, rows, width)
+    column = ((x - left) / (right - left)).clamp(0, 1)
+    top, line, _ = _edges(one, column)
+    other_top = _edges(other, column)[0]
+    share = (1 - (y - torch.maximum(top, other_top)) / depth).clamp(0, 1) * ((top - other_top).abs() / depth).clamp(
+        max=1
+    )
+    inside = [(edge + 0.5).clamp(0, 1) for edge in (line - y, x - left, right - x)]
+    return (share * inside[0] * inside[1] * inside[2])[:, None]
 
 
 def _pixels(shape: Tensor, rows: int, width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -50,11 +50,6 @@ def colour_name(lab: Lab) -> str:
     return name
 
 
-def silhouette_name(height: float) -> str:
-    """low-top, mid-top or high-top for a height over width."""
-    return "low-top" if height < 0.52 else "high-top" if height > 0.58 else "mid-top"
-
-
 def words_file(name: str) -> dict[str, Any]:
     """One file of the prompts folder."""
     return tomllib.loads((locations.prompts() / name).read_text(encoding="utf-8"))

@@ -42,7 +42,7 @@ class Checkpoint:
     def keep(self, spent: float, step: int) -> None:
         """Write the parts as they are after so many minutes and steps, if the last time is long ago."""
         if time.monotonic() - self._kept > 240:
-            beside = self._file.with_suffix(".new")
+            beside = self._file.with_suffix(".part")
             state = {name: part.state_dict() for name, part in self._parts.items()}
             torch.save(state | {"spent": spent, "step": step}, beside)
             beside.replace(self._file)

@@ -1,4 +1,4 @@
-"""What tells photographs from dreams while the painter learns to paint in one step."""
+"""What tells photographs from dreams while the painter learns."""
 
 from __future__ import annotations
 

@@ -14,14 +14,11 @@ from tqdm import tqdm
 from dreamkicks.painter.blueprint import Blueprint, Lab
 from dreamkicks.painter.measure import Measured, measure, oddness
 from dreamkicks.painter.networks import SLOTS, BlockAutoencoder, DraftPrior, encode_slots
-from dreamkicks.painter.pipeline import CROP, on_mean_shape, sketch
+from dreamkicks.painter.pipeline import CROP, HALF, on_mean_shape, sketch
 from dreamkicks.painter.shape import landmarks
 from scripts.lib import pairs
 from scripts.lib.designs import group
 from scripts.lib.sideviews import SideViews
-
-HALF = slice(CROP[0] // 2, CROP[1] // 2)
-"""The band's rows at half size, at which latents are made."""
 
 PLAIN = 1.2
 """Oddness of outlines above which shoes were cut off, reflected or two (many of the 8 % of training pictures above, looked at by eye)."""

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dreamkicks.painter.blueprint import Blueprint
+from dreamkicks.painter.blueprint import Blueprint, silhouette_name
 from dreamkicks.painter.measure import measure
-from dreamkicks.painter.vocabulary import colour_name, silhouette_name
+from dreamkicks.painter.vocabulary import colour_name
 from dreamkicks.pictures import fit_square
 from scripts.lib.archives import load_rows, pictures_of
 from scripts.lib.split import held_out

@@ -12,7 +12,17 @@ from torch import Tensor
 
 from dreamkicks.painter.framing import frame
 from dreamkicks.painter.measure import Measured, measure, outline
-from dreamkicks.painter.shape import COLUMNS, LANDMARKS, UPPER, landmarks, rim, tall, warp, with_sole, with_upper
+from dreamkicks.painter.shape import (
+    COLUMNS,
+    LANDMARKS,
+    UPPER,
+    between_edges,
+    landmarks,
+    tall,
+    warp,
+    with_sole,
+    with_upper,
+)
 from tests.drawing import sneaker
 
 
@@ -98,16 +108,25 @@ def test_raised_no_column_sinks_and_lowered_none_rises_nor_goes_down_into_the_so
     slope[:, UPPER] = torch.linspace(float(other[0, UPPER].min()), float(other[0, 2]), COLUMNS)
     up, down = (with_upper(shape, slope, torch.tensor([height]))[:, UPPER] for height in (0.7, 0.3))
     was, line = shape[:, UPPER], shape[:, 2:3]
+    moved = (up < was - 1) & (torch.arange(COLUMNS) < 0.6 * COLUMNS)
+    ratio = ((line - up) / (slope[:, 2:3] - slope[:, UPPER]))[moved]  # of its own edge nothing is left there
+    assert moved.sum() > 8 and ratio.max() - ratio.min() < 0.01
     assert (up <= was).all() and (up < was - 5).any()
     assert (down >= was).all() and (down > was + 5).any()
     assert ((line - down) / (line - was)).min() > 0.33
+    toe = slice(-COLUMNS // 6, None)
+    assert torch.allclose(up[:, toe], was[:, toe]) and torch.allclose(down[:, toe], was[:, toe])
 
 
-def test_a_rim_is_what_lies_above_the_upper_edge_and_fades_out_below() -> None:
+def test_a_picture_changes_where_its_upper_edge_does() -> None:
     shape = torch.tensor([[10.0, 110.0, 80.0, *[40.0] * COLUMNS, *[100.0] * COLUMNS]])
-    share = rim(shape, 128, 128, 8.0)[0, 0]
-    assert (share[:40] == 1).all() and (share[48:] == 0).all()
-    assert share[43:45].mean().item() == pytest.approx(0.5)
+    other = shape.clone()
+    other[:, 3 : 3 + COLUMNS // 2] = 20.0
+    for one, two in ((shape, other), (other, shape)):
+        share = between_edges(one, two, 128, 128, 8.0)[0, 0]
+        assert (share[:40, 10:55] == 1).all() and (share[48:] == 0).all()
+        assert share[43:45, 10:55].mean().item() == pytest.approx(0.5)
+        assert (share[:, :10] == 0).all() and (share[:, 64:] == 0).all()
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0, 500))

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dreamkicks.painter.blueprint import COLOURED_PARTS, Blueprint, Lab
+from dreamkicks.painter.blueprint import COLOURED_PARTS, Blueprint, Lab, silhouette_name
 from dreamkicks.painter.colour import lab_of_hex
 from dreamkicks.painter.grammar import random_prompt, suggest_edits
-from dreamkicks.painter.vocabulary import colour_name, read, silhouette_name, words_file
+from dreamkicks.painter.vocabulary import colour_name, read, words_file
 
 
 def parts(text: str, base: Blueprint | None = None) -> dict[str, str]:
@@ -247,6 +247,20 @@ def test_any_words_can_be_read(text: str) -> None:
         assert lab is None or 0 <= lab[0] <= 100
     assert blueprint.height is None or 0.3 < blueprint.height < 0.8
     assert blueprint.sole_height is None or 0.04 < blueprint.sole_height < 0.25
+
+
+@pytest.mark.parametrize(
+    ("words", "own", "height"),
+    [
+        ("high-top", 0.7, 0.7),
+        ("high-top", 0.4, 0.62),
+        ("low-top", 0.38, 0.38),
+        ("low-top", 0.7, 0.44),
+        ("mid-top", 0.7, 0.55),
+    ],
+)
+def test_what_is_more_so_than_the_usual_stays(words: str, own: float, height: float) -> None:
+    assert read(words, Blueprint(height=own)).blueprint.height == height
 
 
 def test_silhouettes_by_height() -> None:

@@ -177,7 +177,8 @@ def test_the_painter(data: Path, tmp_path: Path, run: Callable[..., None]) -> No
     painter = BuiltinPainter(find_preset("builtin"), tmp_path / "painter")
     picture = painter.imagine("red low-top", 1).picture
     assert picture.size == (256, 256)
-    assert painter.edit(picture, "blue", 1).picture.tobytes() != picture.tobytes()
+    for edit in ("blue", "high-top"):
+        assert painter.edit(shoe := sneaker("red"), edit, 1).picture.tobytes() != shoe.tobytes()
     # A second run goes on from what the first one kept.
     run(train_painter.main, *arguments)
     assert {path: path.stat().st_mtime_ns for path in made} == made

@@ -12,9 +12,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from dreamkicks import pictures
-from dreamkicks.painter.blueprint import Lab
+from dreamkicks.painter.blueprint import Lab, silhouette_name
 from dreamkicks.painter.measure import PAPER, measure
-from dreamkicks.painter.vocabulary import colour_name, silhouette_name
+from dreamkicks.painter.vocabulary import colour_name
 from dreamkicks.text import clean
 
 Drawing = type[Any] | None
