@@ -1,7 +1,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-DATA ?= ../shared/data
+DATA ?= data
 
 .PHONY: dream test lint models clean
 
@@ -18,8 +18,8 @@ lint: $(VENV)/installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Train all built-in models anew from the photographs in DATA; hours on two CPU cores. A fifth more of them if the C library gave
-# freed memory back at once (2.5 in place of 2.0 s a step of the painter's last stage).
+# Train all built-in models anew from the photographs in DATA; hours on two CPU cores. The two settings keep the C library from handing
+# freed memory back to the system, without which training takes a fifth longer (2.5 in place of 2.0 s a step of the painter's last stage).
 models: export MALLOC_MMAP_MAX_ := 0
 models: export MALLOC_TRIM_THRESHOLD_ := 100000000000
 models: $(VENV)/installed-test

@@ -37,3 +37,8 @@ def check_prompt(text: str) -> str:
     if not prompt:
         raise PromptError("The prompt is empty. Say what the sneaker should look like, for example: red high-top.")
     return prompt
+
+
+def counted(number: int, thing: str) -> str:
+    """Such a number of things: 1 step, 8 steps."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

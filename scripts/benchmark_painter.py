@@ -108,10 +108,10 @@ def main() -> None:
     painter = BuiltinPainter(find_preset("builtin"), arguments.weights, "cpu")
     # A second copy of the networks: the stock pipeline's hook stays out of the painter's way.
     stock = Stock(SneakerPipeline.load(arguments.weights).to("cpu", torch.float32), painter.preset.steps)
-    words, change = "a navy mid-top with orange accents and a white sole", "make it red"
+    words, changes = "a navy mid-top with orange accents and a white sole", ("make it red", "boot")
     start = painter.imagine(words, 0).picture
     pixels = to_tensor(np.asarray(start))
-    dream, edit = vocabulary.read(words).blueprint, vocabulary.read(change).blueprint
+    dream, part, silhouette = (vocabulary.read(said).blueprint for said in (words, *changes))
 
     again = torch.ones(1, 3, 256, 256)
     again[:, :, CROP[0] : CROP[1]] = stock(dream, 0)
@@ -123,7 +123,14 @@ def main() -> None:
 
     rows = {
         "a picture": (lambda seed: painter.imagine(words, seed), lambda seed: stock(dream, seed)),
-        "an edit of one part": (lambda seed: painter.edit(start, change, seed), lambda seed: stock(edit, seed, pixels)),
+        "an edit of one part": (
+            lambda seed: painter.edit(start, changes[0], seed),
+            lambda seed: stock(part, seed, pixels),
+        ),
+        "another silhouette": (
+            lambda seed: painter.edit(start, changes[1], seed),
+            lambda seed: stock(silhouette, seed, pixels),
+        ),
     }
     print(
         f"| median seconds of {arguments.runs}, warm | built-in painter | stock pipeline, same weights |\n|---|---|---|"

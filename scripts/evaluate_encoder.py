@@ -154,7 +154,7 @@ def words(held: list[Photograph]) -> None:
         f"{way} {what}" for way in ("words → pictures", "pictures → words") for what in ("R@1", "R@5", "R@10", "MRR")
     ]
     print(f"\n| words and pictures, held out | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
-    for name, encoder in (("random CLIP", random_clip()), ("built-in", open_encoder())):
+    for name, encoder in (("an untrained CLIP", random_clip()), ("built-in", open_encoder())):
         scores = encoder.words(titles) @ in_batches(encoder.pictures, shown).T
         cells = []
         for matrix, truth in ((scores, right), (scores.T, right.T)):
@@ -266,7 +266,7 @@ def main() -> None:
         "pixels": pixels,
         "HOG": hog,
         "EfficientNet-lite0": Lite0(),
-        "random CLIP": random_clip().pictures,
+        "an untrained CLIP": random_clip().pictures,
     }
     every = {"chance": chance, **older, "built-in": open_encoder().pictures}
     brands([one for one in train if one.brand in BRANDS], [one for one in held if one.brand in BRANDS], older)

@@ -1,4 +1,4 @@
-"""Make the pictures of the README: 64 random seeds, 12 edits of three sneakers, and the studio after it was told "gum sole".
+"""Make the pictures of the README: 64 random seeds, 12 edits of three sneakers, and the studio after it was told "gum sole and wings".
 
 python -m scripts.readme_pictures [--out docs]
 """

@@ -101,7 +101,7 @@ def _locate(address: str, offline: bool) -> tuple[Any, str]:
     except ImportError as error:
         raise StorageError(
             f"Addresses of the kind '{protocol}' need a package that is not installed: {clean(str(error))}. "
-            'For s3 run: pip install "dreamkicks[remote]".'
+            "For s3 install s3fs."
         ) from error
     with _reaching(address, "used"):
         return fsspec.url_to_fs(address)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dreamkicks.cli import batch, bench, catalog, classify, demo, doctor, edit, generate, models, output, search
+from dreamkicks.cli.shared import Model, open_session, open_studio
 
 app = typer.Typer(
     add_completion=False,
@@ -30,13 +31,13 @@ def studio(
     context: typer.Context,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="builtin, model/pretrained of open_clip, or hf-hub:owner/name.")
+        str | None, typer.Option(help="builtin, a folder, model/pretrained of open_clip, or hf-hub:owner/name.")
     ] = None,
     offline: Annotated[bool | None, typer.Option("--offline", help="Never open a connection.")] = None,
     graphics: Annotated[
         str | None, typer.Option(help="How the studio draws: auto, kitty, sixel, halfcell or none.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="The preset that paints: see dreamkicks models list.")] = None,
+    model: Model = None,
     begin: Annotated[
         str | None,
         typer.Option("--open", help="Go on with a session's folder, a dream's PNG, or the last session: last."),
@@ -45,7 +46,8 @@ def studio(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Dream up a sneaker, change it in words, find the nearest one that can be bought. Without a verb: the studio."""
+    """Dream up a sneaker, change it in words, find the nearest one that can be bought. Without a verb: the studio, or the
+    demo where there is no terminal."""
     context.obj = {"device": device, "encoder": encoder, "offline": offline, "graphics": graphics, "model": model}
     if context.invoked_subcommand is not None:
         if begin is not None:
@@ -55,8 +57,6 @@ def studio(
     if begin is None and not terminal:
         demo.demo(context)
         return
-    from dreamkicks.cli.shared import open_session, open_studio
-
     session = None if begin is None else open_session(begin)
     if session is not None and not terminal:
         raise output.wrong_usage("--open is for the studio, which needs a terminal.")
@@ -65,7 +65,7 @@ def studio(
     one = open_studio(context, session)
     from dreamkicks.tui.app import run
 
-    run(one, one.settings.graphics)
+    raise typer.Exit(run(one, one.settings.graphics))
 
 
 for verb in (

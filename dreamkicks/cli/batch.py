@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dreamkicks.cli import output
-from dreamkicks.cli.shared import STDIN, open_studio
+from dreamkicks.cli.shared import STDIN, Model, open_studio
 
 
 def batch(
@@ -19,7 +19,7 @@ def batch(
     number: Annotated[int, typer.Option("-n", min=1, max=1000, help="Dreams a prompt.")] = 1,
     k: Annotated[int, typer.Option("-k", min=1, max=100, help="Products a dream.")] = 5,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run was.")] = False,
-    model: Annotated[str | None, typer.Option(help="The preset that paints: see dreamkicks models list.")] = None,
+    model: Model = None,
 ) -> None:
     """Dream and search for every line of a file; writes pictures, results.jsonl and report.html."""
     from dreamkicks.batch import read_orders, run_batch

@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from dreamkicks.cli import output
-from dreamkicks.cli.shared import open_studio
+from dreamkicks.cli.shared import Model, open_studio
 
 
 def bench(
     context: typer.Context,
     number: Annotated[int, typer.Option("-n", min=1, max=1000, help="How many of each.")] = 10,
-    model: Annotated[str | None, typer.Option(help="The preset that paints: see dreamkicks models list.")] = None,
+    model: Model = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a part.")] = False,
 ) -> None:
     """Measure the parts of the loop on this machine, warm: median seconds of each."""

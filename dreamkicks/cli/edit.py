@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dreamkicks.cli import output
-from dreamkicks.cli.shared import load_picture, open_studio
+from dreamkicks.cli.shared import Model, load_picture, open_studio
 
 
 def edit(
@@ -16,8 +16,8 @@ def edit(
     image: Annotated[str, typer.Argument(help="A picture, or - for stdin.")],
     instruction: Annotated[str, typer.Argument(help='What to change: "gum sole".')],
     seed: Annotated[int | None, typer.Option(help="The same seed paints the same picture.")] = None,
-    strength: Annotated[float | None, typer.Option(help="0 to 1: how far the picture may move.")] = None,
-    model: Annotated[str | None, typer.Option(help="The preset that paints: see dreamkicks models list.")] = None,
+    strength: Annotated[float | None, typer.Option(help="Above 0, up to 1: how far the picture may move.")] = None,
+    model: Model = None,
     out: Annotated[str | None, typer.Option("-o", help="A PNG file, or - for stdout.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:

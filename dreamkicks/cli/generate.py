@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dreamkicks.cli import output
-from dreamkicks.cli.shared import open_studio
+from dreamkicks.cli.shared import Model, open_studio
 
 
 def generate(
@@ -18,7 +18,7 @@ def generate(
     seed: Annotated[
         int | None, typer.Option(help="The same seed paints the same picture; -n counts up from it.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="The preset that paints: see dreamkicks models list.")] = None,
+    model: Model = None,
     size: Annotated[int | None, typer.Option(min=16, max=2048, help="Pixels a side.")] = None,
     out: Annotated[str | None, typer.Option("-o", help="A PNG file, a folder, or - for stdout.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a picture.")] = False,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console
 
-from dreamkicks.text import clean
+from dreamkicks.text import clean, counted
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -115,7 +115,9 @@ def recipe(dream: Dream) -> None:
         if dream.ignored
         else ""
     )
-    note(f"{dream.words} · seed {dream.seed}, {dream.model}, {dream.steps} steps, {dream.seconds:.2f} s{ignored}")
+    note(
+        f"{dream.words} · seed {dream.seed}, {dream.model}, {counted(dream.steps, 'step')}, {dream.seconds:.2f} s{ignored}"
+    )
 
 
 def show(picture: Image.Image) -> None:

@@ -1,13 +1,14 @@
-"""What several verbs need: the settings in force, a studio, a picture."""
+"""What several verbs need: an option, the settings in force, a studio, a picture."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 if TYPE_CHECKING:
-    import typer
     from PIL import Image
 
     from dreamkicks.session.session import Session
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from dreamkicks.studio import Studio
 
 STDIN = "-"
+Model = Annotated[
+    str | None, typer.Option(help="The preset that paints (dreamkicks models list), or a folder in diffusers' layout.")
+]
 
 
 def load_settings(context: typer.Context, **overrides: object) -> Settings:

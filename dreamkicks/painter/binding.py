@@ -199,9 +199,11 @@ class Binder:
             self._parts.clear()
             return
         own = getattr(self.base, sized)
+        start = _USUAL[sized] if own is None else own
         low, high = _LIMITS[sized]
-        value = (_USUAL[sized] if own is None else own) + (step if sized == slot else step / 2)
-        self.blueprint = replace(self.blueprint, **{sized: min(high, max(low, value))})
+        value = min(high, max(low, start + (step if sized == slot else step / 2)))
+        # What is beyond the limit already does not go back for it.
+        self.blueprint = replace(self.blueprint, **{sized: max(start, value) if step > 0 else min(start, value)})
 
     def _take_lighter(self, phrase: Phrase, ahead: list[Phrase]) -> None:
         # "light" alone is no colour; it waits for one.

@@ -14,6 +14,7 @@ from dreamkicks.brands.classifier import Verdict
 from dreamkicks.catalogue.product import Finding
 from dreamkicks.page import Bar, bars, image, photo, text, write_page
 from dreamkicks.session.dream import Dream
+from dreamkicks.text import counted
 
 REPORT = "report.html"
 
@@ -49,7 +50,7 @@ def _figure(dream: Dream, picture: Image.Image) -> str:
     ignored = "".join(f" <del>{text(word)}</del>" for word in dream.ignored)
     return (
         f"<figure>{image(pictures.to_png(picture), 'png', dream.words)}<figcaption>"
-        f"{text(dream.words)}{ignored}<small>{text(dream.model)}, seed {dream.seed}, {dream.steps} steps, "
+        f"{text(dream.words)}{ignored}<small>{text(dream.model)}, seed {dream.seed}, {counted(dream.steps, 'step')}, "
         f"{dream.size} px, {dream.seconds:.2f} s</small></figcaption></figure>"
     )
 

@@ -83,14 +83,13 @@ class StudioApp(App[None], inherit_bindings=False):
         return True
 
 
-def run(studio: Studio, graphics: str = "auto") -> None:
+def run(studio: Studio, graphics: str = "auto") -> int:
     """Run the studio until the person leaves it; the terminal is as it was afterwards.
 
-    Raises SystemExit with a status that is not 0 when the app broke.
+    Returns: the exit status, not 0 when the app broke.
     """
     app = StudioApp(studio, graphics)
     app.run()
     if studio.session.dreams:
         print(clean(f"dreamkicks: your dreams are in {studio.session.folder}", 4000), file=sys.stderr)
-    if app.return_code:
-        raise SystemExit(app.return_code)
+    return app.return_code or 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -175,3 +176,11 @@ def test_demo_tells_the_whole_story(run: Run) -> None:
     # A second demo into the same folder keeps what is there.
     assert run("demo", "--seed", "5", "-o", "demo").status == 0
     assert len(list(Path("demo").glob("dream-*.png"))) == 6
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_a_studio_that_broke_is_no_success(run: Run, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setattr("dreamkicks.tui.app.run", lambda studio, graphics: status)
+    assert run().status == status

@@ -263,6 +263,11 @@ def test_what_is_more_so_than_the_usual_stays(words: str, own: float, height: fl
     assert read(words, Blueprint(height=own)).blueprint.height == height
 
 
+@pytest.mark.parametrize(("words", "own"), [("taller", 0.9), ("lower", 0.3)])
+def test_what_is_further_than_the_limit_does_not_come_back(words: str, own: float) -> None:
+    assert read(words, Blueprint(height=own)).blueprint.height == own
+
+
 def test_silhouettes_by_height() -> None:
     assert [silhouette_name(height) for height in (0.4, 0.55, 0.65)] == ["low-top", "mid-top", "high-top"]
 

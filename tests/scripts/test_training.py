@@ -225,9 +225,15 @@ def test_every_measure_of_the_encoder_stands_next_to_its_baselines(
         elif cells and "---" not in name:
             rows[name] = [float(cell) for cell in cells]
     brands, words, near, changed = tables.values()
-    assert list(brands) == [f"{n} + SVM" for n in ("pixels", "HOG", "EfficientNet-lite0", "random CLIP")] + ["built-in"]
-    assert list(words) == ["random CLIP", "built-in"]
-    assert list(near) == list(changed) == ["chance", "pixels", "HOG", "EfficientNet-lite0", "random CLIP", "built-in"]
+    assert list(brands) == [f"{n} + SVM" for n in ("pixels", "HOG", "EfficientNet-lite0", "an untrained CLIP")] + [
+        "built-in"
+    ]
+    assert list(words) == ["an untrained CLIP", "built-in"]
+    assert (
+        list(near)
+        == list(changed)
+        == ["chance", "pixels", "HOG", "EfficientNet-lite0", "an untrained CLIP", "built-in"]
+    )
     assert all(0 <= share <= 1 for table in tables.values() for row in table.values() for share in row)
     mirrored = {name: row[0] for name, row in changed.items()}
     assert mirrored["built-in"] == 1 > mirrored["chance"]  # it takes the mean of a picture and its mirror image

@@ -1,4 +1,4 @@
-"""The studio with the plain painter, to be run in a terminal: python -m tests.tui.play FOLDER GRAPHICS [hostile]"""
+"""The studio with the plain painter, to be run in a terminal: python -m tests.tui.play FOLDER GRAPHICS [hostile | broken]"""
 
 from __future__ import annotations
 
@@ -24,13 +24,19 @@ class HostileApp(app.StudioApp):
         self.push_screen(ResultsScreen(Result(VERDICT, [found]), None, None))
 
 
-def main(folder: Path, graphics: str, hostile: bool) -> None:
-    studio = Studio(Settings(), Session.create(folder / "session"), open_painter=lambda name, device: PlainPainter())
-    if hostile:
+def painter(how: str) -> PlainPainter:
+    if how == "broken":
+        raise ZeroDivisionError("a bug")
+    return PlainPainter()
+
+
+def main(folder: Path, graphics: str, how: str = "") -> None:
+    studio = Studio(Settings(), Session.create(folder / "session"), open_painter=lambda name, device: painter(how))
+    if how == "hostile":
         HostileApp(studio, graphics).run()
     else:
-        app.run(studio, graphics)
+        sys.exit(app.run(studio, graphics))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], "hostile" in sys.argv[3:])
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -135,6 +135,12 @@ def test_ctrl_c_leaves(terminal: Callable[..., Terminal], tmp_path: Path) -> Non
     assert len(Session.open(tmp_path / "session").dreams) == 1
 
 
+def test_a_bug_is_told_and_no_success(terminal: Callable[..., Terminal]) -> None:
+    studio = terminal("none", "broken")
+    assert studio.left() == 1
+    studio.wait_for("ZeroDivisionError: a bug")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_leave_a_tidy_terminal(terminal: Callable[..., Terminal], tmp_path: Path, number: int) -> None:
     studio = terminal("none")

@@ -21,6 +21,7 @@ from dreamkicks.errors import Cancelled, DreamkicksError, SessionError
 from dreamkicks.painter.painter import OnStep, Step
 from dreamkicks.session.report import REPORT
 from dreamkicks.studio import Result, Studio
+from dreamkicks.text import counted
 from dreamkicks.tui.messages import Failed, Found, Indexing, Painted, Progress, Reported, Stopped
 from dreamkicks.tui.request import Request, parse
 from dreamkicks.tui.screens.results import ResultsScreen
@@ -277,7 +278,7 @@ class StudioScreen(Screen[None]):
     @on(Stopped)
     def _stopped(self, message: Stopped) -> None:
         self._give_back()
-        steps = "1 step" if message.steps == 1 else f"{message.steps} steps"
+        steps = counted(message.steps, "step")
         self._say(f"Stopped after {steps}." if message.steps else "Stopped.")
 
     def _give_back(self) -> None:

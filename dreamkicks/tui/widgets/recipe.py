@@ -7,7 +7,7 @@ from textual.widgets import Static
 
 from dreamkicks.painter.painter import BUILTIN
 from dreamkicks.session.dream import Dream
-from dreamkicks.text import LONGEST_PROMPT, clean
+from dreamkicks.text import LONGEST_PROMPT, clean, counted
 
 
 class Recipe(Static):
@@ -28,7 +28,7 @@ def recipe(dream: Dream, remark: str | None = None) -> Content:
     lines = [
         Content.styled(clean(dream.words, LONGEST_PROMPT), "bold $foreground"),
         Content.styled(f"seed {dream.seed}{origin}", "$soft"),
-        Content.styled(f"{clean(dream.model, 60)}, {dream.steps} steps, {dream.seconds:.2f} s", "$soft"),
+        Content.styled(f"{clean(dream.model, 60)}, {counted(dream.steps, 'step')}, {dream.seconds:.2f} s", "$soft"),
         Content(""),
     ]
     if dream.understood:
