@@ -58,8 +58,8 @@ _RELATIVES = 16
 _MISSED, _ODDS = 10.0, 0.03
 """What a height missed by 1, and the logarithm of a design's odds, count beside looks, whose mean squares are some 0.2 apart."""
 
-_SEAM = 10.0
-"""How far below the lower of both upper edges another silhouette passes into the picture, in px."""
+_SEAM = 20.0
+"""How far below the lower of both upper edges another silhouette passes into the picture, in px; at 10 the old collar still showed."""
 
 
 class SneakerPipeline(DiffusionPipeline):

@@ -108,16 +108,16 @@ def silhouette(shape: Tensor, rows: int, width: int, margin: float = 0.0) -> Ten
 def between_edges(one: Tensor, other: Tensor, rows: int, width: int, depth: float) -> Tensor:
     """Where a picture changes when it gets another upper edge, (n, 1, rows, width) in 0..1: above the sole, from heel to toe.
 
-    1 from the lower of the upper edges of both landmarks (n, LANDMARKS) upwards, less and less down to 0 at `depth` px below it; and
-    less where the edges are less than `depth` apart.
+    1 from the lower of the upper edges of both landmarks (n, LANDMARKS) upwards, less and less down to 0 as far below it as the edges
+    are apart, at most `depth` px; nothing where they are the same.
     """
     y, x, left, right = _pixels(one, rows, width)
     column = ((x - left) / (right - left)).clamp(0, 1)
     top, line, _ = _edges(one, column)
     other_top = _edges(other, column)[0]
-    share = (1 - (y - torch.maximum(top, other_top)) / depth).clamp(0, 1) * ((top - other_top).abs() / depth).clamp(
-        max=1
-    )
+    apart = (top - other_top).abs()
+    below = (y - torch.maximum(top, other_top)) / apart.clamp(1, depth)
+    share = (1 - below).clamp(0, 1) * apart.clamp(max=1)
     inside = [(edge + 0.5).clamp(0, 1) for edge in (line - y, x - left, right - x)]
     return (share * inside[0] * inside[1] * inside[2])[:, None]
 

@@ -74,7 +74,7 @@ def test_there_and_back(ours: Catalogue, theirs: Catalogue, tmp_path: Path, prot
     [
         ("s4://bucket/x.parquet", "Addresses of the kind 's4' are not known"),
         ("\x1b[31m://bucket/x.parquet", "Addresses of the kind '' are not known"),
-        ("lacking://x.parquet", r'Install no_such_package. For s3 run: pip install "dreamkicks\[remote\]"'),
+        ("lacking://x.parquet", r"Install no_such_package. For s3 install s3fs"),
         ("s3:/bucket/x.parquet", "s3:/bucket/x.parquet names no file. Write an address as s3://"),
         ("memory://", "names no file"),
         ("memory://folder/", "names no file"),
