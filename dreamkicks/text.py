@@ -41,4 +41,9 @@ def check_prompt(text: str) -> str:
 
 def counted(number: int, thing: str) -> str:
     """Such a number of things: 1 step, 8 steps."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+    return f"{number:,} {named(number, thing)}"
+
+
+def named(number: int, thing: str) -> str:
+    """What so many of a thing are called: step for 1, steps for 8."""
+    return thing if number == 1 else f"{thing}s"

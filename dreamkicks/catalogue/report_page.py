@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dreamkicks.catalogue.report import EDGES, Counts, Prices, Report, Shared
 from dreamkicks.page import Bar, bars, photo, text, write_page
+from dreamkicks.text import counted, named
 
 _TICKS = 4
 _MISSING = {
@@ -83,8 +84,8 @@ def _sections(report: Report) -> Iterator[str]:
     yield _section(
         "One photo, several products",
         _shared(report.shared),
-        f"{_count(report.shared.photos, 'photo')} of {_count(report.shared.products, 'product')}, equal to the pixel. Between stores "
-        f"it is often the maker's own; within one store ({_count(report.shared.within_a_store, 'photo')}) it is a double entry or a "
+        f"{counted(report.shared.photos, 'photo')} of {counted(report.shared.products, 'product')}, equal to the pixel. Between stores "
+        f"it is often the maker's own; within one store ({counted(report.shared.within_a_store, 'photo')}) it is a double entry or a "
         "stand-in." + _more(report.shared.photos - len(report.shared.most), "photo"),
         "Every photo is of one product only.",
     )
@@ -112,13 +113,13 @@ def _sections(report: Report) -> Iterator[str]:
 def _tiles(report: Report) -> str:
     total = report.total
     tiles = [
-        (_named(total.products, "product"), total.products),
+        (named(total.products, "product"), total.products),
         ("available", total.available),
         ("gone", total.gone),
-        (_named(report.photos, "photo"), report.photos),
-        (_named(report.brands_in_all, "brand"), report.brands_in_all),
-        (_named(report.stores_in_all, "store"), report.stores_in_all),
-        (f"{_named(report.joined.shoes, 'shoe')} at several stores", report.joined.shoes),
+        (named(report.photos, "photo"), report.photos),
+        (named(report.brands_in_all, "brand"), report.brands_in_all),
+        (named(report.stores_in_all, "store"), report.stores_in_all),
+        (f"{named(report.joined.shoes, 'shoe')} at several stores", report.joined.shoes),
     ]
     inner = "".join(f"<article><div><b>{count:,}</b>{name}</div></article>" for name, count in tiles)
     return f'<div class="row tiles">{inner}</div>'
@@ -128,7 +129,7 @@ def _brands(report: Report) -> str:
     most, total = max(report.brands.values()), report.total.products
     rows = [Bar(brand, count / most, _of(count, total)) for brand, count in report.brands.items()]
     others, rest = report.brands_in_all - len(report.brands), total - sum(report.brands.values())
-    return bars(rows) + (f"<p>{_count(others, 'more brand')}: {_of(rest, total)}.</p>" if others else "")
+    return bars(rows) + (f"<p>{counted(others, 'more brand')}: {_of(rest, total)}.</p>" if others else "")
 
 
 def _prices(told: Sequence[Prices]) -> str:
@@ -185,7 +186,7 @@ def _order(label: str) -> tuple[str, list[float], str]:
 
 def _shared(shared: Shared) -> str:
     cards = "".join(
-        f"<article>{photo(Path(one.photo))}<div>{_count(one.products, 'product')}, {_count(one.stores, 'store')}"
+        f"<article>{photo(Path(one.photo))}<div>{counted(one.products, 'product')}, {counted(one.stores, 'store')}"
         f"<small>{'<br>'.join(text(title) for title in one.titles)}"
         f"{'<br>…' if one.products > len(one.titles) else ''}</small></div></article>"
         for one in shared.most
@@ -218,13 +219,5 @@ def _of(count: int, total: int) -> str:
     return f"{count:,} ({count / total:.1%})"
 
 
-def _count(count: int, thing: str) -> str:
-    return f"{count:,} {_named(count, thing)}"
-
-
-def _named(count: int, thing: str) -> str:
-    return thing if count == 1 else f"{thing}s"
-
-
 def _more(count: int, thing: str) -> str:
-    return f" Not shown: {_count(count, f'more {thing}')}." if count else ""
+    return f" Not shown: {counted(count, f'more {thing}')}." if count else ""

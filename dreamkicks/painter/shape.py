@@ -17,9 +17,10 @@ from dreamkicks.painter.measure import Measured
 COLUMNS = 32
 LANDMARKS = 3 + 2 * COLUMNS
 """Left end, right end, first row of the sole; then the upper edge at as many columns from heel to toe, then the lower edge. In px."""
+UPPER, _LOWER = slice(3, 3 + COLUMNS), slice(3 + COLUMNS, LANDMARKS)
+
 _TOE = (0.65, 0.8)
 """The share of a shoe's length, from the heel, up to which silhouettes differ, and from which they are the same."""
-UPPER, LOWER = slice(3, 3 + COLUMNS), slice(3 + COLUMNS, LANDMARKS)
 
 
 def landmarks(seen: Measured) -> np.ndarray:
@@ -65,7 +66,7 @@ def with_sole(shape: Tensor, height: Tensor) -> Tensor:
 
     No sole gets more than twice as high: what was measured may be the tread alone.
     """
-    target, bottom = shape.clone(), shape[:, LOWER].amax(1)
+    target, bottom = shape.clone(), shape[:, _LOWER].amax(1)
     line = bottom - torch.minimum(height * (shape[:, 1] - shape[:, 0]), 2 * (bottom - shape[:, 2]))
     target[:, UPPER] += (line - shape[:, 2])[:, None]
     target[:, 2] = line
@@ -73,12 +74,12 @@ def with_sole(shape: Tensor, height: Tensor) -> Tensor:
 
 
 def with_upper(shape: Tensor, other: Tensor, height: Tensor) -> Tensor:
-    """Landmarks (n, LANDMARKS) whose upper edge is that of other shoes, brought to their width and a `height` (n,) over it.
+    """Landmarks (n, LANDMARKS) whose upper edge is that of `other` shoes, brought to a `height` (n,) over the width.
 
     Raised, no column sinks; lowered, none rises, nor sinks to less than a third of what it is above the sole. The toe box stays.
     """
     width, line, upper = shape[:, 1:2] - shape[:, :1], shape[:, 2:3], shape[:, UPPER]
-    bottom = shape[:, LOWER].amax(1, keepdim=True)
+    bottom = shape[:, _LOWER].amax(1, keepdim=True)
     wanted = (height[:, None] * width - (bottom - line)).clamp(min=1)
     above = (other[:, 2:3] - other[:, UPPER]).clamp(min=0.01)
     edge = line - above * wanted / above.amax(1, keepdim=True)
@@ -94,7 +95,7 @@ def with_upper(shape: Tensor, other: Tensor, height: Tensor) -> Tensor:
 
 def tall(shape: Tensor) -> Tensor:
     """Heights (n,) over the width of landmarks (n, LANDMARKS)."""
-    return (shape[:, LOWER].amax(1) - shape[:, UPPER].amin(1)) / (shape[:, 1] - shape[:, 0]).clamp(min=1)
+    return (shape[:, _LOWER].amax(1) - shape[:, UPPER].amin(1)) / (shape[:, 1] - shape[:, 0]).clamp(min=1)
 
 
 def silhouette(shape: Tensor, rows: int, width: int, margin: float = 0.0) -> Tensor:
@@ -143,7 +144,7 @@ def _edges(shape: Tensor, column: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         before = edge.gather(1, left[:, 0])[:, None]
         return before + share * (edge.gather(1, left[:, 0] + 1)[:, None] - before)
 
-    top, bottom = at(shape[:, UPPER]), at(shape[:, LOWER])
+    top, bottom = at(shape[:, UPPER]), at(shape[:, _LOWER])
     bottom = torch.maximum(bottom, top + 2)
     line = torch.minimum(torch.maximum(shape[:, 2, None, None], top + 1), bottom - 1)
     return top, line, bottom
