@@ -136,6 +136,22 @@ def verify_checksums(folder: Path) -> None:
             raise WeightsError(f"{folder / name} is damaged (its SHA-256 differs). Install dreamkicks again.")
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file is there. Path's own way raises where a name is too long or a folder is closed."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there, told in the same way."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def size_of(folder: Path) -> int:
     """Bytes of all files in a folder and those below it."""
     size = 0

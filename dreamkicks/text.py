@@ -39,6 +39,11 @@ def check_prompt(text: str) -> str:
     return prompt
 
 
+def reason(error: BaseException) -> str:
+    """What another library's error says in its first line, or its type where it says nothing; without a full stop."""
+    return clean((str(error).strip().splitlines() or [""])[0], 200).rstrip(".") or type(error).__name__
+
+
 def counted(number: int, thing: str) -> str:
     """Such a number of things: 1 step, 8 steps."""
     return f"{number:,} {named(number, thing)}"

@@ -6,7 +6,11 @@ import io
 import random
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageDraw
+
+from dreamkicks.painter.blueprint import Lab
+from dreamkicks.painter.colour import to_rgb
 
 
 def sneaker(
@@ -42,6 +46,11 @@ def worn_sneaker(colour: str = "red", seed: int = 0, size: int = 256) -> Image.I
     pen.polygon([(140, 0), (440, 0), (400, 300), (380, 500), (160, 480), (150, 300)], fill="#c58c6c")
     pen.polygon([(100, 0), (480, 0), (430, 270), (120, 270)], fill="#31435f")
     return sheet.resize((size, size), Image.Resampling.LANCZOS)
+
+
+def hex_of_lab(lab: Lab) -> str:
+    """CIELAB to "#rrggbb"."""
+    return "#" + to_rgb(np.array(lab)).tobytes().hex()
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:

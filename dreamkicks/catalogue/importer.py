@@ -162,12 +162,12 @@ def parse_price(text: str) -> Decimal:
 
 
 def _items(source: Path, table: Path | None, opened: contextlib.ExitStack) -> list[_Item] | snapshot.Snapshot:
-    if table is None and source.is_file():
+    if table is None and files.is_file(source):
         if source.suffix.lower() == ".csv":
             source, table = source.parent, source
         else:
             return snapshot.Snapshot(opened.enter_context(_open(source)), str(source))
-    if not source.is_dir():
+    if not files.is_folder(source):
         raise CatalogueError(f"{source} is no folder, CSV file or snapshot. Check the path.")
     if table is not None:
         return _in_table(table, source.resolve())

@@ -14,7 +14,7 @@ from typing import IO, Any
 from dreamkicks import files
 from dreamkicks.catalogue.catalogue import OnProgress
 from dreamkicks.errors import Cancelled, DreamkicksError, StorageError
-from dreamkicks.text import clean
+from dreamkicks.text import clean, reason
 
 _MOST_BYTES = 100_000_000_000
 _PIECE = 4_000_000
@@ -117,9 +117,8 @@ def _reaching(address: str, done: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise StorageError(f"{_shown(address)} does not exist. Check the address.") from error
     except Exception as error:
-        reason = clean(str(error), 200) or type(error).__name__
         raise StorageError(
-            f"{_shown(address)} can't be {done}: {reason}. Check the address, what you may do there and the network."
+            f"{_shown(address)} can't be {done}: {reason(error)}. Check the address, what you may do there and the network."
         ) from error
 
 

@@ -14,8 +14,8 @@ from PIL import Image
 from dreamkicks import device as devices
 from dreamkicks import locations
 from dreamkicks.errors import EncoderError
-from dreamkicks.files import CHECKSUMS, sha256, verify_checksums
-from dreamkicks.text import clean
+from dreamkicks.files import CHECKSUMS, is_file, sha256, verify_checksums
+from dreamkicks.text import reason
 
 BUILTIN = "builtin"
 # Small is both lighter and quicker: on one thread of a CPU a picture takes 28 ms and the process 961 MB at most; with 32 in a batch 33 ms
@@ -43,7 +43,7 @@ class Encoder:
             self._tokenize = open_clip.get_tokenizer(model_name, cache_dir=str(locations.models()))
         except Exception as error:  # what open_clip, safetensors and tokenizers raise on odd files has no common base
             raise EncoderError(
-                f"The encoder '{name}' can't be loaded: {clean(str(error) or type(error).__name__, 200)}. "
+                f"The encoder '{name}' can't be loaded: {reason(error)}. "
                 "Check its name and your connection, or use --encoder builtin."
             ) from error
         self._model.eval()
@@ -106,7 +106,7 @@ def open_encoder(name: str = BUILTIN, device: str = "auto") -> Encoder:
 
     `builtin`, a folder in open_clip's layout, `model/pretrained` as open_clip lists them (ViT-B-32/laion2b_s34b_b79k), or
     `hf-hub:owner/name` (hf-hub:Marqo/marqo-fashionSigLIP). Those of the hub are downloaded when they are first used.
-    Raises WeightsError, EncoderError.
+    Raises WeightsError, EncoderError, and PainterError for a device that is not here.
     """
     with _opening:
         return _open(name, device)
@@ -119,7 +119,7 @@ def _open(name: str, device: str) -> Encoder:
         verify_checksums(folder)
         print_of = hashlib.sha256((folder / CHECKSUMS).read_bytes()).hexdigest()[:12]
         return Encoder(name, f"{name}-{print_of}", f"local-dir:{folder}", None, device)
-    if (Path(name) / "open_clip_config.json").is_file():
+    if is_file(Path(name) / "open_clip_config.json"):
         folder = Path(name).resolve()
         return Encoder(name, f"folder-{_print_of(folder)}", f"local-dir:{folder}", None, device)
     if name.startswith("hf-hub:"):

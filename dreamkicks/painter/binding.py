@@ -15,6 +15,8 @@ from dreamkicks.painter.blueprint import COLOURED_PARTS, Blueprint, Lab, silhoue
 # Where a relative word starts from when nothing is known of the picture.
 _USUAL: dict[str, Any] = {"height": 0.5, "sole_height": 0.11, "pattern": 0.5}
 _LIMITS = {"height": (0.36, 0.74), "sole_height": (0.05, 0.24), "pattern": (0.02, 0.98)}
+_OF_SOLES = ("high", "low", "mid", "tall")
+"""Heights that may be said of a sole. All others, "high-top" and "boot", name the shoe."""
 _NAMED = ("part", "unpaintable")
 _TINTS = ("colour", "lighter")
 
@@ -167,11 +169,11 @@ class Binder:
 
     def _take_shape(self, phrase: Phrase, ahead: list[Phrase]) -> None:
         slot, value = phrase.value
-        sized = self._sized(slot, ahead)
+        sized = self._sized(phrase, ahead)
         self._say(phrase, sized is not None)
-        self._serve()
         if sized is None:
             return
+        self._serve()
         if sized != slot:
             value = 0.18 if value > 0.5 else 0.07
         if sized == "height":
@@ -182,14 +184,14 @@ class Binder:
 
     def _take_relative(self, phrase: Phrase, ahead: list[Phrase]) -> None:
         slot, step = phrase.value
-        sized = self._sized(slot, ahead)
+        sized = self._sized(phrase, ahead)
         self._say(phrase, sized is not None)
         if slot == "lightness" and _next_is(ahead, *_TINTS):  # "a darker red"
             self._modifier = (step, 1.0)
             return
-        self._serve()
         if sized is None:
             return
+        self._serve()
         if slot == "lightness":
             if self._changing:  # "make the red darker" tells what is there
                 self._colours.clear()
@@ -279,9 +281,13 @@ class Binder:
     def _take_stop(self, phrase: Phrase, ahead: list[Phrase]) -> None:
         pass
 
-    def _sized(self, slot: str, ahead: list[Phrase]) -> str | None:
+    def _sized(self, size: Phrase, ahead: list[Phrase]) -> str | None:
         """The slot that a size is of, given the part it is said of: "a high sole" is the sole's, "thick stripes" nobody's."""
-        named = [phrase for phrase in ahead if phrase.kind not in ("shape", *_TINTS)]
+        slot, _ = size.value
+        if _is_silhouette(size):
+            return "height"
+        before = takewhile(lambda one: not _is_silhouette(one), ahead)
+        named = [phrase for phrase in before if phrase.kind not in ("shape", *_TINTS)]
         part = named[0].value or "" if _next_is(named, *_NAMED) else next(iter(self._pending()), None)
         if slot == "height" and part == "sole":
             return "sole_height"
@@ -333,6 +339,11 @@ class Binder:
 
 def _next_is(ahead: list[Phrase], *kinds: str) -> bool:
     return bool(ahead) and ahead[0].kind in kinds
+
+
+def _is_silhouette(phrase: Phrase) -> bool:
+    """Whether a phrase names the shoe by its height."""
+    return phrase.kind == "shape" and phrase.value[0] == "height" and phrase.written.lower() not in _OF_SOLES
 
 
 def _no_less_so(height: float, own: float | None) -> float:

@@ -8,7 +8,7 @@ measure the very same quantities from pixels. Words are for people; between the 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 Lab = tuple[float, float, float]
 """A colour in CIELAB under D65: L in 0..100, a and b in about -128..127."""
@@ -19,7 +19,7 @@ class Blueprint:
     """A partly specified sneaker; None leaves the painter free.
 
     Colours name parts: `upper` (main colour above the sole), `sole`, `accent` (second colour of the upper: stripes,
-    panels, logo), `toe` (front quarter of the upper), `heel` (back quarter of the upper).
+    panels, logo), `toe` and `heel` (front and back of the upper).
     """
 
     upper: Lab | None = None
@@ -28,17 +28,13 @@ class Blueprint:
     toe: Lab | None = None
     heel: Lab | None = None
     height: float | None = None
-    """Height over width of the outline: low-top about 0.45, mid 0.55, high-top 0.62 and above."""
+    """Height over width of the outline."""
     sole_height: float | None = None
-    """Height of the sole over width of the shoe: thin 0.07, regular 0.11, chunky 0.19."""
+    """Height of the sole over width of the shoe."""
     pattern: float | None = None
-    """How busy the upper is, 0..1: plain 0.1, panelled 0.5, patterned 0.9 (a rank among the training pictures)."""
+    """How busy the upper is, 0..1: its rank among the training pictures."""
     brand: str | None = None
     """A brand whose look the network has seen: one of BRANDS."""
-
-    def is_empty(self) -> bool:
-        """True when nothing is specified."""
-        return all(getattr(self, field.name) is None for field in fields(self))
 
     def unlike(self, shown: Blueprint) -> float:
         """How far what is shown is from what this asks for, 0 when it is all there. What is asked for and not there counts 3.
@@ -58,11 +54,6 @@ class Blueprint:
             else:
                 far += abs(wanted - found) / _NOTICED[part]
         return far
-
-    def over(self, base: Blueprint) -> Blueprint:
-        """This blueprint, with what it leaves open taken from `base`."""
-        mine = {f.name: v for f in fields(self) if (v := getattr(self, f.name)) is not None}
-        return replace(base, **mine)
 
 
 COLOURED_PARTS = ("upper", "sole", "accent", "toe", "heel")

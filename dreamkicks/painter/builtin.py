@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -55,18 +55,20 @@ class BuiltinPainter:
         self._pipeline = SneakerPipeline.load(folder).to(devices.choose(device).name, torch.float32)
 
     def imagine(self, prompt: str, seed: int, *, size: int | None = None, on_step: OnStep | None = None) -> Painting:
-        run = _Run(vocabulary.read(prompt), seed, self.preset, on_step, total=1 + self.preset.steps)
+        begun = time.perf_counter()
+        run = _Run(vocabulary.read(prompt), seed, self.preset, on_step, begun, total=1 + self.preset.steps)
         painted = to_picture(
             self._pipeline(
                 run.reading.blueprint,
                 run.noise(),
                 steps=self.preset.steps,
+                guidance=self.preset.guidance,
                 on_step=lambda guess: self._tell(run, guess),
             )
         )
         # Toe, heel and accents are where the design has them, and not where they are measured.
         colours = Blueprint(upper=run.reading.blueprint.upper, sole=run.reading.blueprint.sole)
-        if not colours.is_empty() and (seen := measure(np.asarray(painted))):
+        if colours != Blueprint() and (seen := measure(np.asarray(painted))):
             pixels = np.asarray(painted)
             painted = Image.fromarray(tune(pixels, follow_sole(pixels, seen), colours, 1.0))
         if size is not None and size != SIDE:
@@ -82,15 +84,16 @@ class BuiltinPainter:
         strength: float | None = None,
         on_step: OnStep | None = None,
     ) -> Painting:
+        begun = time.perf_counter()
         now = frame(picture)
         mirrored = faces_left(np.asarray(now))
         if mirrored:
             now = ImageOps.mirror(now)
         seen = measure(np.asarray(now))
         reading = vocabulary.read(instruction, seen.blueprint if seen else None)
-        run = _Run(reading, seed, self.preset, on_step, self.preset.steps, mirrored)
+        run = _Run(reading, seed, self.preset, on_step, begun, self.preset.steps, mirrored)
         asked = reading.blueprint
-        if asked.is_empty():
+        if asked == Blueprint():
             run.remark, run.mirrored = _NOTHING, False
             return run.painting(picture)
         if not is_side_view(np.asarray(now)):
@@ -169,12 +172,12 @@ class _Run:
     seed: int
     preset: Preset
     on_step: OnStep | None
+    begun: float
     total: int
     mirrored: bool = False
     """Whether the picture faces left: the painter knows toes to the right only, and what is shown is turned back."""
     remark: str | None = None
     steps: int = 0
-    begun: float = field(default_factory=time.perf_counter)
 
     def noise(self) -> torch.Generator:
         """The source of noise of a turn."""
@@ -200,7 +203,6 @@ class _Run:
             steps=self.steps,
             seconds=time.perf_counter() - self.begun,
             model=self.preset.name,
-            size=picture.width,
             understood=self.reading.understood,
             ignored=self.reading.ignored,
             remark=self.remark,

@@ -40,8 +40,3 @@ def lab_of_hex(code: str) -> Lab:
     """A code such as "#rrggbb" to CIELAB."""
     lightness, a, b = to_lab(np.frombuffer(bytes.fromhex(code.lstrip("#")), dtype=np.uint8))
     return float(lightness), float(a), float(b)
-
-
-def hex_of_lab(lab: Lab) -> str:
-    """CIELAB to "#rrggbb"."""
-    return "#" + to_rgb(np.array(lab)).tobytes().hex()

@@ -7,11 +7,12 @@ from PIL import Image, ImageFilter, ImageOps
 
 from dreamkicks.painter.cutout import cut_out
 from dreamkicks.painter.measure import PAPER, is_side_view, oddness, outline
-from dreamkicks.painter.pipeline import SIDE
+from dreamkicks.painter.pipeline import CROP, SIDE
 from dreamkicks.pictures import fit_square
 
 WIDTH = 232
 GROUND = 228
+TALLEST = GROUND - CROP[0] - 4
 # A shoe that fills less of the picture's width than this, or stands off the line by more, is set anew.
 _SLACK = 8
 
@@ -45,9 +46,9 @@ def _from_paper(picture: Image.Image) -> Image.Image | None:
     mask = outline(pixels)
     if mask.any(0).sum() < 64 or mask.any(1).sum() < 32:
         return None
-    left, _, right, bottom = _box(mask)
-    unit = 512 / SIDE
-    if abs((right - left) / unit - WIDTH) <= _SLACK and abs(bottom / unit - GROUND) <= _SLACK:
+    left, top, right, bottom = (edge * SIDE / 512 for edge in _box(mask))
+    # What reaches above the rows that are painted would stay as it is.
+    if abs(right - left - WIDTH) <= _SLACK and abs(bottom - GROUND) <= _SLACK and top >= CROP[0]:
         if picture.size == (SIDE, SIDE) and paper.min() >= PAPER:
             return picture
         return fit_square(whitened, SIDE)
@@ -71,7 +72,7 @@ def _from_ground(picture: Image.Image) -> Image.Image | None:
 def _placed(pixels: np.ndarray, mask: np.ndarray) -> Image.Image:
     """The masked part of a picture (h, w, 3) at the painter's place and size."""
     shoe = Image.fromarray(pixels).crop(_box(mask))
-    scale = min(WIDTH / shoe.width, (GROUND - 52) / shoe.height)
+    scale = min(WIDTH / shoe.width, TALLEST / shoe.height)
     size = max(1, round(shoe.width * scale)), max(1, round(shoe.height * scale))
     sheet = Image.new("RGB", (SIDE, SIDE), "white")
     sheet.paste(shoe.resize(size, Image.Resampling.LANCZOS), ((SIDE - size[0]) // 2, GROUND - size[1]))

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import random
 import re
-from typing import Any
 
 from dreamkicks.painter.vocabulary import words_file
 
 
-@functools.cache
-def _grammar() -> dict[str, Any]:
-    return words_file("grammar.toml")
-
-
 def random_prompt(draw: random.Random) -> str:
     """A sneaker nobody asked for: "a chunky navy high-top with a gum sole"."""
-    grammar = _grammar()
+    grammar = words_file("grammar.toml")
     of_upper, of_accent = draw.choice(grammar["harmonies"])
     upper = draw.choice(grammar[of_upper])
     prompt = draw.choice(grammar["templates"]).format(
@@ -32,7 +25,7 @@ def random_prompt(draw: random.Random) -> str:
 
 def suggest_edits(draw: random.Random, count: int) -> list[str]:
     """Different instructions to try next."""
-    grammar = _grammar()
+    grammar = words_file("grammar.toml")
     return [
         template.format(
             bright=draw.choice(grammar["brights"]),

@@ -18,7 +18,6 @@ from dreamkicks.errors import Cancelled, PainterError, WeightsError
 from dreamkicks.painter.hub_files import (
     LEFT_OUT,
     bytes_kept,
-    first_line,
     hub_preset,
     lacking,
     local_folder,
@@ -31,6 +30,7 @@ from dreamkicks.painter.painter import OnStep, Painting, Step
 from dreamkicks.painter.presets import Preset
 from dreamkicks.painter.vocabulary import words_file
 from dreamkicks.pictures import fit_square
+from dreamkicks.text import reason
 
 if TYPE_CHECKING:
     from dreamkicks.painter.previews import Previews
@@ -65,7 +65,7 @@ class HubPainter:
                     if preset.is_folder
                     else f"Try: dreamkicks models remove {preset.name}, then pull."
                 )
-                raise WeightsError(f"The model in {folder} can't be loaded ({first_line(error)}). {advice}") from error
+                raise WeightsError(f"The model in {folder} can't be loaded ({reason(error)}). {advice}") from error
             self._edit = self._imagine
             if preset.edit != preset.imagine:
                 self._edit = _pipeline_class(preset.edit).from_pipe(self._imagine, dtype=self._device.dtype)
@@ -132,7 +132,6 @@ class HubPainter:
         seed: int,
         words: str,
         on_step: OnStep | None,
-        image_guidance_scale: float | None = None,
         **wanted: Any,
     ) -> Painting:
         import torch
@@ -147,16 +146,16 @@ class HubPainter:
                 self._tell(on_step, ran, pipeline.num_timesteps)
             return tensors
 
-        wanted |= {
+        usual = {
             "guidance_scale": self.preset.guidance,
-            "image_guidance_scale": image_guidance_scale or self.preset.image_guidance,
+            "image_guidance_scale": self.preset.image_guidance,
             "negative_prompt": words_file("hub.toml")["negative"],  # pipelines leave it out where there is no guidance
             # On the CPU, so that a seed means the same picture on every device.
             "generator": torch.Generator().manual_seed(seed),
             "callback_on_step_end": after,
             "callback_on_step_end_tensor_inputs": ["latents"],
         }
-        accepted = _accepted(pipe)
+        wanted, accepted = usual | wanted, _accepted(pipe)
         with self._explained():
             if on_step is not None:
                 self._fit_previews(pipe)
@@ -174,7 +173,6 @@ class HubPainter:
             steps=ran,
             seconds=time.perf_counter() - begun,
             model=self.preset.name,
-            size=picture.width,
             understood=(words,),
             ignored=(),
         )
@@ -193,7 +191,7 @@ class HubPainter:
         if self._previews is None:
             from dreamkicks.painter.previews import Previews
 
-            self._previews = Previews(pipe.vae)
+            self._previews = Previews(pipe.vae, self._device.name)
             pipe.maybe_free_model_hooks()
 
     def _side(self, size: int) -> int:
@@ -212,7 +210,8 @@ class HubPainter:
             return max(1, min(self.preset.steps, left))
         # The others run int(steps * strength) of them.
         asked = math.ceil(self.preset.steps / strength)
-        return asked if int(asked * strength) >= self.preset.steps else asked + 1  # int(100 * 0.29) is 28
+        asked += int(asked * strength) < self.preset.steps  # int(100 * 0.29) is 28
+        return min(asked, int(self._edit.scheduler.config.num_train_timesteps))
 
     # ---------------------------------------------------------------- loading
 
@@ -275,7 +274,7 @@ class HubPainter:
             yield
         except (RuntimeError, ValueError, MemoryError) as error:
             if not _is_memory(error):
-                raise PainterError(f"{self.preset.name} could not paint this: {first_line(error)}.") from error
+                raise PainterError(f"{self.preset.name} could not paint this: {reason(error)}.") from error
             elsewhere = "" if self._device.name == "cpu" else ", or --device cpu"
             raise PainterError(
                 f"Out of memory: {self.preset.name} needs about {self.preset.memory:g} GB on the {self._device.name}. "

@@ -16,8 +16,9 @@ from typing import Any
 
 from dreamkicks import locations
 from dreamkicks.errors import ModelMissing, PainterError
-from dreamkicks.files import storage
+from dreamkicks.files import size_of, storage
 from dreamkicks.painter.presets import Preset, find_preset
+from dreamkicks.text import reason
 
 LEFT_OUT = ("safety_checker", "feature_extractor")
 """Components that painting does without; the second only serves the first."""
@@ -56,12 +57,12 @@ def size_on_disk(preset: Preset) -> int | None:
         folder = local_folder(preset)
     except ModelMissing:
         return None
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return size_of(folder)
 
 
 def bytes_kept(preset: Preset) -> int:
     """Bytes that our cache holds of a preset's model, whole or left of an interrupted pull."""
-    return sum(path.stat().st_size for path in (_kept(preset) / "blobs").glob("*") if path.is_file())
+    return size_of(_kept(preset) / "blobs")
 
 
 def remove(preset: Preset) -> int:
@@ -230,14 +231,9 @@ def _network(preset: Preset) -> Iterator[None]:
         if getattr(error, "errno", None) in _DISK:
             raise
         raise PainterError(
-            f"The download of {preset.repo} failed ({first_line(error)}). Check the connection and pull again; "
+            f"The download of {preset.repo} failed ({reason(error)}). Check the connection and pull again; "
             "what has arrived is kept."
         ) from error
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message, or its name, without a full stop."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 class _Meter:

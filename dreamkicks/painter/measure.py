@@ -13,6 +13,8 @@ from dreamkicks.painter.colour import to_lab
 PAPER = 244  # a pixel whose three channels all reach this is paper
 MEASURED = 128
 """Pictures are measured at this width, in px: steps between pixels and rows of a sole mean something at one scale only."""
+TOE, HEEL = 0.24, 0.20
+"""Which shares of the shoe's width, from the front and from the back, are toe and heel."""
 # Mean absolute lightness step inside the upper at 0, 10, ... 100 % of the training pictures: turns it into a rank.
 BUSYNESS = (0.6, 2.56, 3.47, 4.03, 4.54, 5.04, 5.43, 5.98, 6.8, 7.75, 17.8)
 # Upper and lower edge of the training pictures' outlines in eight columns from heel to toe: heights above the ground over the
@@ -114,8 +116,8 @@ def measure(picture: np.ndarray) -> Measured | None:
     sole = mask.copy()
     sole[: sole_line + 1] = False
     front, back = upper.copy(), upper.copy()
-    front[:, : right - round(0.24 * width)] = False
-    back[:, left + round(0.20 * width) :] = False
+    front[:, : right - round(TOE * width)] = False
+    back[:, left + round(HEEL * width) :] = False
 
     main, accent = _clusters(lab[upper])
     steps = np.abs(np.diff(lab[..., 0], axis=1))[upper[:, 1:] & upper[:, :-1]]

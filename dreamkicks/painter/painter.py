@@ -36,7 +36,6 @@ class Painting:
     steps: int
     seconds: float
     model: str
-    size: int
     understood: tuple[str, ...]
     ignored: tuple[str, ...]
     remark: str | None = None

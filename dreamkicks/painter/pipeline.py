@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -112,12 +111,12 @@ class SneakerPipeline(DiffusionPipeline):
 
         Args:
             blueprint: what is asked for; open slots are the painter's choice, or the picture's when editing.
-            generator: the source of noise; a CPU generator gives the same picture everywhere.
+            generator: the source of noise; a CPU generator gives the same noise everywhere, and next to the same pictures.
             picture: (1, 3, 256, 256) in -1..1 to edit; None to imagine.
             steps: Euler steps of the flow, 1 or more; the prior's own, for the draft, come on top.
             guidance: classifier-free guidance on the blueprint (Ho & Salimans 2022, arXiv:2207.12598); 1 is none, and
                 half the work.
-            strength: 0..1, how much noise an edit starts from; 1 lets the outline change.
+            strength: 0..1, how much noise an edit starts from.
             on_step: told the draft when imagining, and after each step a guess of the final latents.
 
         Returns: (1, 3, 256, 256) in -1..1.
@@ -132,8 +131,7 @@ class SneakerPipeline(DiffusionPipeline):
             source = self.look(picture)
         noise = self.noise(source.shape, generator)
         latents = (1 - strength) * source + strength * noise
-        times = torch.linspace(strength, 0, steps + 1, device=self.device)
-        latents = self.denoise(latents, source, tokens, pooled, times, guidance, on_step)
+        latents = self.denoise(latents, source, tokens, pooled, steps, guidance, strength, on_step)
         painted = self.decode(latents, outline)
         if picture is None:
             return painted
@@ -151,7 +149,7 @@ class SneakerPipeline(DiffusionPipeline):
         return values.to(self.device), present.to(self.device)
 
     def noise(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        """Drawn where the generator lives, so that a seed means the same picture on every device."""
+        """Drawn where the generator lives, so that a seed means the same noise on every device."""
         return torch.randn(shape, generator=generator, device=generator.device, dtype=torch.float32).to(self.device)
 
     def draft(self, blueprint: Blueprint, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -197,9 +195,7 @@ class SneakerPipeline(DiffusionPipeline):
         other, look = self._relative(picture, in_band(shape), seen.blueprint, asked)
         target = torch.lerp(shape, with_upper(shape, other, torch.tensor([height], device=self.device)), strength)
         source = sketch(self.prior, self.vae, in_band(target), look)
-        times = torch.linspace(1, 0, 2, device=self.device)
-        noise = self.noise(source.shape, generator)
-        latents = self.denoise(noise, source, *self.encode(asked), times, 1.0, None)
+        latents = self.denoise(self.noise(source.shape, generator), source, *self.encode(asked))
         return self.decode(latents, in_band(target)), between_edges(shape, target, SIDE, SIDE, _SEAM)
 
     def _relative(self, picture: Tensor, shape: Tensor, shown: Blueprint, asked: Blueprint) -> tuple[Tensor, Tensor]:
@@ -232,21 +228,24 @@ class SneakerPipeline(DiffusionPipeline):
         source: Tensor,
         tokens: Tensor,
         pooled: Tensor,
-        times: Tensor,
-        guidance: float,
-        on_step: Callable[[Tensor], None] | None,
+        steps: int = 1,
+        guidance: float = 1.0,
+        strength: float = 1.0,
+        on_step: Callable[[Tensor], None] | None = None,
     ) -> Tensor:
-        """Follow the flow from noise (time 1) to a picture (time 0) by Euler steps."""
+        """Follow the flow from a `strength` of noise to a picture, by the scheduler's steps."""
+        self.scheduler.set_timesteps(sigmas=np.linspace(strength, 0, steps, endpoint=False), device=self.device)
+        self.scheduler.set_begin_index()  # a strength of 0 has all its steps at one time, which is no place in the schedule
         if guidance == 1:  # what nothing would have given does not count then
             tokens, pooled = tokens[-1:], pooled[-1:]
-        for now, after in pairwise(times):
+        for time in self.scheduler.timesteps:
             noisy = torch.cat([latents, source], dim=1).expand(len(tokens), -1, -1, -1)
-            velocity = self.unet(noisy, (now * 1000).expand(len(noisy)), tokens, class_labels=pooled).sample
+            velocity = self.unet(noisy, time.expand(len(noisy)), tokens, class_labels=pooled).sample
             asked, free = velocity[-1:], velocity[:1]
             velocity = free + guidance * (asked - free)
             if on_step is not None:
-                on_step(latents - now * velocity)
-            latents = latents + (after - now) * velocity
+                on_step(latents - time / self.scheduler.config.num_train_timesteps * velocity)
+            latents = self.scheduler.step(velocity, time, latents).prev_sample
         return latents
 
     def decode(self, latents: Tensor, outline: Tensor | None = None) -> Tensor:
@@ -280,7 +279,7 @@ def guided(painted: Tensor, guide: Tensor, weight: Tensor) -> Tensor:
         products = mean((one[:, :, None] * two[:, None]).flatten(1, 2)).view(len(one), 3, 3, *one.shape[2:])
         return (products - mean(one)[:, :, None] * mean(two)[:, None]).permute(0, 3, 4, 1, 2)
 
-    spread = covariance(colours, colours) + _FLAT * torch.eye(3)
+    spread = covariance(colours, colours) + _FLAT * torch.eye(3, device=guide.device)
     slope = torch.linalg.solve(spread, covariance(colours, wanted)).permute(0, 3, 4, 1, 2)
     shift = mean(wanted) - (slope * mean(colours)[:, :, None]).sum(1)
     maps = _even(support * torch.cat([slope.flatten(1, 2), shift], dim=1), _WINDOW) / _even(support, _WINDOW)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dreamkicks.errors import PainterError, UnknownPreset
+from dreamkicks.files import is_file
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def find_preset(name: str) -> Preset:
     if name in presets():
         return presets()[name]
     index = Path(name) / "model_index.json"
-    if not index.is_file():
+    if not is_file(index):
         raise UnknownPreset(
             f"No preset is called '{name}', and no model folder is there. Choose one of: {', '.join(presets())}."
         )

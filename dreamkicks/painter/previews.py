@@ -24,8 +24,11 @@ class Previews:
     channels. The map is fitted to the pipeline's own VAE, so it holds for whatever VAE a folder brings.
     """
 
-    def __init__(self, vae: Any) -> None:
-        """Encode a chart of colours and fit the map; some 0.3 s for Stable Diffusion's VAE on a CPU."""
+    def __init__(self, vae: Any, device: str) -> None:
+        """Encode a chart of colours and fit the map; some 0.3 s for Stable Diffusion's VAE on a CPU.
+
+        `device` is where the VAE works, though it may wait for its turn elsewhere.
+        """
         self._vae = vae
         colours = list(itertools.product(_LEVELS, repeat=3))
         random.Random(0).shuffle(colours)
@@ -33,7 +36,7 @@ class Previews:
         factor = 2 ** (len(vae.config.block_out_channels) - 1)
         chart = cells.repeat_interleave(factor, 1).repeat_interleave(factor, 2)
         with torch.inference_mode():
-            latents = vae.encode(chart[None].to(vae.device, vae.dtype)).latent_dist.mode()[0].float().cpu()
+            latents = vae.encode(chart[None].to(device, vae.dtype)).latent_dist.mode()[0].float().cpu()
         known = torch.cat([latents.flatten(1), torch.ones(1, _CELLS**2)]).T
         self._map = torch.linalg.lstsq(known, cells.flatten(1).T).solution
 

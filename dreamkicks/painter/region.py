@@ -14,7 +14,7 @@ from PIL import Image, ImageFilter
 
 from dreamkicks.painter.blueprint import COLOURED_PARTS, Blueprint, Lab
 from dreamkicks.painter.colour import to_lab, to_rgb
-from dreamkicks.painter.measure import BUSYNESS, MEASURED, PAPER, Measured, measure, outline
+from dreamkicks.painter.measure import BUSYNESS, HEEL, MEASURED, PAPER, TOE, Measured, measure, outline
 
 _BORDER = 6 / 128
 """How far beyond its measured border a part may really reach, of the picture's width."""
@@ -254,9 +254,9 @@ def area_of(seen: Measured, part: str) -> np.ndarray:
         return area & sole
     area &= ~sole
     if part == "toe":
-        area[:, : right - round(0.24 * (right - left))] = False
+        area[:, : right - round(TOE * (right - left))] = False
     if part == "heel":
-        area[:, left + round(0.20 * (right - left)) :] = False
+        area[:, left + round(HEEL * (right - left)) :] = False
     return area
 
 

@@ -50,6 +50,7 @@ def colour_name(lab: Lab) -> str:
     return name
 
 
+@functools.cache
 def words_file(name: str) -> dict[str, Any]:
     """One file of the prompts folder."""
     return tomllib.loads((locations.prompts() / name).read_text(encoding="utf-8"))
@@ -132,8 +133,8 @@ def _lexicon() -> dict[str, tuple[str, Any]]:
     for published in (CSS4_COLORS, XKCD_COLORS, ours["plain"], ours["sneaker"]):
         for name, code in published.items():
             enter(name.removeprefix("xkcd:").replace("/", " "), "colour", lab_of_hex(code))
-    for kind, section in (("material", "material"), ("unpaintable", "unpaintable"), ("shoe", "shoe")):
-        for phrase in words[section]["words"]:
+    for kind in ("material", "unpaintable", "shoe"):
+        for phrase in words[kind]["words"]:
             enter(phrase, kind, None)
     for part, names in words["parts"].items():
         for phrase in names:

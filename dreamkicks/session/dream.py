@@ -60,7 +60,7 @@ class Dream:
             model=painting.model,
             strength=strength,
             steps=painting.steps,
-            size=painting.size,
+            size=painting.picture.width,
             seconds=round(painting.seconds, 3),
             understood=painting.understood,
             ignored=painting.ignored,

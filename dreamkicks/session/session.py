@@ -13,7 +13,7 @@ from PIL import Image
 
 from dreamkicks import locations, pictures
 from dreamkicks.errors import PictureError, SessionError
-from dreamkicks.files import write_atomic
+from dreamkicks.files import is_folder, write_atomic
 from dreamkicks.session.dream import Dream
 
 RECORD = "session.json"
@@ -67,7 +67,7 @@ class Session:
 
         Raises SessionError, PictureError.
         """
-        if path.is_dir():
+        if is_folder(path):
             return cls.open(path)
         picture = pictures.load(path)
         recipe = pictures.recipe_of(path)

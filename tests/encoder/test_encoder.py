@@ -197,7 +197,7 @@ def test_a_folder_whose_weights_are_damaged(siglip: tuple[Encoder, torch.nn.Modu
         open_encoder(str(tmp_path / "empty"))
 
 
-@pytest.mark.parametrize("name", ["", "nothing", "ViT-B-32/", "no-such-model/at-all", "/missing/folder"])
+@pytest.mark.parametrize("name", ["", "nothing", "ViT-B-32/", "no-such-model/at-all", "/missing/folder", "x" * 300])
 def test_names_of_no_encoder(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(EncoderError) as caught:

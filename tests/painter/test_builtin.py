@@ -246,7 +246,7 @@ def test_what_is_asked_for_is_told(painter: Painter) -> None:
     told: list[Step] = []
     painting = painter.imagine("glowing red shoe with a gum sole", 1, on_step=told.append)
     assert painting.understood == ("red", "shoe", "gum", "sole") and painting.ignored == ("glowing",)
-    assert (painting.model, painting.size, painting.seed) == ("builtin", 256, 1)
+    assert (painting.model, painting.picture.width, painting.seed) == ("builtin", 256, 1)
     assert painting.seconds > 0 and painting.steps == len(told) == told[-1].total
 
 

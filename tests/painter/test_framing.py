@@ -10,6 +10,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageOps
 
 from dreamkicks.painter.framing import GROUND, WIDTH, frame
 from dreamkicks.painter.measure import faces_left, is_side_view, outline
+from dreamkicks.painter.pipeline import CROP
 from tests.drawing import sneaker
 
 
@@ -76,6 +77,14 @@ def test_a_wide_picture_is_not_squeezed(paper: str) -> None:
     for scale in (1, 4):
         large = ImageChops.multiply(wide, tint).resize((256 * scale, 170 * scale), Image.Resampling.LANCZOS)
         assert overlap(frame(large), in_place()) > 0.95
+
+
+def test_what_stands_higher_than_the_painter_paints_is_set_smaller() -> None:
+    boot = Image.new("RGB", (256, 256), "white")
+    ImageDraw.Draw(boot).rectangle((12, 20, 120, 228), fill="navy")
+    ImageDraw.Draw(boot).rectangle((12, 150, 243, 228), fill="navy")
+    inside = outline(np.asarray(frame(boot)))
+    assert inside[CROP[0] :].any() and not inside[: CROP[0]].any()
 
 
 def test_a_floor_with_nothing_on_it_is_only_fitted_in() -> None:

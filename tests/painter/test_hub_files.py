@@ -134,7 +134,7 @@ def test_a_model_paints_without_a_connection(home: Path, repository: Path, no_ne
     cache_of(home / "models", repository)
     preset = hub.hub_preset("sd-turbo")
     painting = hub.HubPainter(preset, hub.local_folder(preset)).imagine("red", 1, size=64)
-    assert (painting.model, painting.size, painting.steps) == ("sd-turbo", 64, 2)
+    assert (painting.model, painting.picture.width, painting.steps) == ("sd-turbo", 64, 2)
 
 
 def test_what_was_pulled_can_be_removed(fakehub: FakeHub, home: Path) -> None:

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dreamkicks.painter.colour import hex_of_lab, lab_of_hex, to_lab, to_rgb
+from dreamkicks.painter.colour import lab_of_hex, to_lab, to_rgb
 from dreamkicks.painter.framing import GROUND, WIDTH, frame
 from dreamkicks.painter.measure import Measured, measure, outline
-from tests.drawing import sneaker
+from tests.drawing import hex_of_lab, sneaker
 
 
 def seen(picture: Image.Image) -> Measured:
@@ -76,11 +76,6 @@ def test_a_shoe_is_set_at_the_painter_s_place(paper: str, size: int) -> None:
 def test_a_framed_picture_is_left_as_it_is() -> None:
     once = frame(sneaker("red", sole="#804020"))
     assert np.array_equal(np.asarray(frame(once)), np.asarray(once))
-
-
-def test_a_busy_background_is_only_fitted_in() -> None:
-    noise = Image.effect_noise((300, 200), 90).convert("RGB")
-    assert frame(noise).size == (256, 256)
 
 
 @given(st.tuples(*[st.integers(0, 255)] * 3))

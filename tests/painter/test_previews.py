@@ -48,7 +48,7 @@ def latents_of(vae: LinearVae, cells: np.ndarray) -> Tensor:
 
 def test_latents_are_shown_in_their_colours() -> None:
     vae, cells = LinearVae(), picture(24, 16)
-    shown = Previews(vae).show(latents_of(vae, cells) * vae.config.scaling_factor)
+    shown = Previews(vae, "cpu").show(latents_of(vae, cells) * vae.config.scaling_factor)
     assert shown is not None
     assert shown.size == (24, 16)
     assert np.abs(np.asarray(shown).astype(int) - cells).max() <= 2
@@ -63,7 +63,7 @@ def test_packed_latents_of_flux2_are_unpacked() -> None:
     packed = Flux2KleinPipeline._pack_latents(
         (patches - vae.bn.running_mean.view(1, -1, 1, 1)) / deviation.view(1, -1, 1, 1)
     )
-    shown = Previews(vae).show(packed)
+    shown = Previews(vae, "cpu").show(packed)
     assert shown is not None
     assert shown.size == (32, 32)
     assert np.abs(np.asarray(shown).astype(int) - cells).max() <= 2
@@ -71,13 +71,13 @@ def test_packed_latents_of_flux2_are_unpacked() -> None:
 
 def test_large_latents_make_a_small_preview() -> None:
     vae = LinearVae()
-    shown = Previews(vae).show(torch.zeros(1, 8, 300, 200))
+    shown = Previews(vae, "cpu").show(torch.zeros(1, 8, 300, 200))
     assert shown is not None
     assert max(shown.size) == LARGEST
 
 
 def test_latents_of_another_kind_are_not_shown() -> None:
-    previews = Previews(LinearVae())
+    previews = Previews(LinearVae(), "cpu")
     assert previews.show(torch.zeros(1, 5, 8, 8)) is None
     assert previews.show(torch.zeros(1, 64, 32)) is None
 
@@ -85,7 +85,7 @@ def test_latents_of_another_kind_are_not_shown() -> None:
 def test_a_vae_that_overflows_shows_nothing() -> None:
     vae = LinearVae()
     vae.offset = vae.offset * float("inf")
-    assert Previews(vae).show(torch.zeros(1, 8, 8, 8)) is None
+    assert Previews(vae, "cpu").show(torch.zeros(1, 8, 8, 8)) is None
 
 
 def test_a_guess_is_the_finished_latents_where_the_model_is_right() -> None:
@@ -119,6 +119,6 @@ def test_a_scheduler_without_a_guess_shows_its_latents() -> None:
 def test_a_flat_colour_is_flat(tmp_path: Any) -> None:
     vae = LinearVae()
     cells = np.full((16, 16, 3), (200, 30, 90), np.uint8)
-    shown = Previews(vae).show(latents_of(vae, cells) * vae.config.scaling_factor)
+    shown = Previews(vae, "cpu").show(latents_of(vae, cells) * vae.config.scaling_factor)
     assert isinstance(shown, Image.Image)
     assert np.abs(np.asarray(shown).astype(int) - (200, 30, 90)).max() <= 2

@@ -114,6 +114,7 @@ def test_a_part_that_gets_nothing_was_named_in_vain() -> None:
     assert read("red laces and toe").ignored == ("red", "laces", "toe")
     assert read("a chunky sole").ignored == read("all red except the sole").ignored == ()
     assert read("thicker stripes").ignored == ("thicker", "stripes")
+    assert read("make the stripes thicker").ignored == ("stripes", "thicker")
 
 
 def test_a_colour_that_finds_no_place_is_ignored() -> None:
@@ -134,6 +135,11 @@ def test_a_colour_that_finds_no_place_is_ignored() -> None:
         ("a low-top instead of a high-top", "height", 0.44),
         ("high quality white sneaker", "height", None),
         ("remove the pattern", "pattern", 0.08),
+        ("black high-top white sole", "height", 0.62),
+        ("black high-top white sole", "sole_height", None),
+        ("red boot gum sole", "height", 0.7),
+        ("black chunky high-top red stripes", "sole_height", 0.17),
+        ("high white sole", "sole_height", 0.18),
     ],
 )
 def test_a_size_is_of_what_it_is_said_of(text: str, slot: str, value: float | None) -> None:

@@ -274,3 +274,5 @@ def test_a_foreign_picture_begins_none(tmp_path: Path) -> None:
         Session.reopen(tmp_path / "a.png")
     with pytest.raises(PictureError, match="does not exist"):
         Session.reopen(tmp_path / "nowhere.png")
+    with pytest.raises(PictureError):
+        Session.reopen(tmp_path / ("x" * 300))

@@ -10,11 +10,13 @@ from PIL import Image, ImageDraw
 
 from dreamkicks.errors import Cancelled
 from dreamkicks.painter import vocabulary
-from dreamkicks.painter.colour import hex_of_lab, lab_of_hex
+from dreamkicks.painter.blueprint import Blueprint
+from dreamkicks.painter.colour import lab_of_hex
 from dreamkicks.painter.measure import measure
 from dreamkicks.painter.painter import OnStep, Painting, Step
 from dreamkicks.painter.presets import find_preset
 from dreamkicks.pictures import fit_square
+from tests.drawing import hex_of_lab
 
 STEPS = 8
 SIDE = 128
@@ -46,7 +48,8 @@ class PlainPainter:
     def _paint(self, words: str, seed: int, picture: Image.Image | None, on_step: OnStep | None) -> Painting:
         seen = measure(np.asarray(fit_square(picture, SIDE))) if picture is not None else None
         reading = vocabulary.read(words, seen.blueprint if seen else None)
-        blueprint = reading.blueprint.over(seen.blueprint) if seen else reading.blueprint
+        asked = {name: value for name, value in vars(reading.blueprint).items() if value is not None}
+        blueprint = replace(seen.blueprint if seen else Blueprint(), **asked)
         upper = hex_of_lab(blueprint.upper or lab_of_hex(f"#{seed * 2654435761 % 2**24:06x}"))
         shoe = draw_shoe(upper, hex_of_lab(blueprint.sole or (90.0, 0.0, 0.0)), blueprint.height or 0.45)
         self.told = 0
@@ -61,7 +64,7 @@ class PlainPainter:
                     cancelled.steps = number
                     raise
             self.told = number
-        return Painting(shoe, seed, STEPS, 0.25, "builtin", SIDE, reading.understood, reading.ignored)
+        return Painting(shoe, seed, STEPS, 0.25, "builtin", reading.understood, reading.ignored)
 
 
 def draw_shoe(upper: str, sole: str, height: float = 0.45) -> Image.Image:
