@@ -14,7 +14,7 @@ import itertools
 import math
 import random
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from dreamkicks import locations
 from dreamkicks.encoder.encoder import open_encoder
-from dreamkicks.painter.blueprint import Lab, silhouette_name
+from dreamkicks.painter.blueprint import Blueprint, Lab, silhouette_name
 from dreamkicks.painter.builtin import BuiltinPainter, to_tensor
 from dreamkicks.painter.colour import to_lab
 from dreamkicks.painter.grammar import random_prompt
@@ -35,26 +35,33 @@ from dreamkicks.painter.presets import find_preset
 from dreamkicks.painter.vocabulary import read
 from scripts.lib.baselines import Lite0
 from scripts.lib.critic import details, repetition
-from scripts.lib.distances import frechet, kernel, nearest, recall
+from scripts.lib.distances import frechet, kernel, nearest, within_reach
+from scripts.lib.pairs import turn_hue
 from scripts.lib.sheet import sheet
 from scripts.lib.sideviews import load_side_views
 
 UPPERS = ("red", "orange", "yellow", "green", "teal", "blue", "navy", "purple", "pink", "brown", "grey", "black")
 SOLES = ("white", "black", "gum", "red", "blue", "green", "grey", "orange")
 SILHOUETTES = ("low-top", "mid-top", "high-top")
-WAYS = ("{}", "make it {}", "I want it {} please", "turn this into {}", "{}, please")
-INSTRUCTIONS = (
-    "red",
-    "navy",
-    "green",
-    "gum sole",
-    "black sole",
-    "white sole",
-    "high-top",
-    "low-top",
-    "chunkier sole",
-    "patterned",
+WAYS = (
+    ("red", "make it red", "paint the upper red", "I want red sneakers please", "turn this into a red shoe"),
+    (
+        "navy",
+        "make them navy blue",
+        "could you change the body to navy?",
+        "recolour it navy",
+        "I'd like it in navy, please",
+    ),
+    ("green", "turn it green", "a green one", "set the upper to green", "make the whole shoe body green"),
+    ("gum sole", "make the sole gum", "put it on a gum outsole", "soles in gum please", "change the bottom to gum"),
+    ("black sole", "a black midsole", "turn the soles black", "black-soled", "paint the sole in black"),
+    ("orange sole", "give it an orange sole", "I want orange soles", "sole: orange", "set the outsole to orange"),
+    ("high-top", "make it a high top", "turn this into hi-tops", "I want a high cut one", "high-top please"),
+    ("low-top", "make it low", "a low cut shoe", "turn these into low tops", "give me a lowtop"),
+    ("chunkier sole", "make the sole thicker", "a bigger sole please", "the sole should be chunkier", "thicker soles"),
+    ("patterned", "make it busy", "put a pattern on it", "a graphic print", "I'd like it camouflage"),
 )
+"""Five ways to say each of ten instructions."""
 
 
 def lab_of(colour: str) -> Lab:
@@ -78,7 +85,7 @@ def seen(picture: Image.Image) -> Measured | None:
 
 @dataclass(frozen=True)
 class Edit:
-    """An instruction, whether it was done (told from what was measured before and after), and what it may change."""
+    """An instruction, and whether it was done: told from what was measured before and after."""
 
     kind: str
     instruction: str
@@ -119,59 +126,86 @@ def edits(draw: random.Random, count: int) -> list[Edit]:
     return [next(makers)() for _ in range(count)]
 
 
-def features(judge: Lite0, pictures: Sequence[Image.Image]) -> np.ndarray:
-    return judge.features(pictures, SIDE)
-
-
 def shrunk(picture: Image.Image, size: int) -> Image.Image:
     """The picture with no more detail than `size` px hold."""
     return picture.resize((size, size), Image.Resampling.LANCZOS).resize(picture.size, Image.Resampling.LANCZOS)
 
 
+def remembered(picture: np.ndarray, angle: float) -> Image.Image:
+    """What a dream would be like that is a training photograph: softly painted, and in other colours."""
+    turned, _ = turn_hue(picture, Blueprint(), angle)
+    return shrunk(Image.fromarray(turned), SIDE // 2)
+
+
 def realism(painter: BuiltinPainter, data: Path, work: Path, count: int) -> tuple[list[Image.Image], list[Image.Image]]:
-    """Prints realism, novelty, variety and lattice; returns the dreams and the held-out photographs."""
+    """Prints all that is told from many pictures at once; returns the dreams and the held-out photographs."""
     views, judge = load_side_views(data, work, SIDE), Lite0()
+
+    def features(pictures: Iterable[Image.Image]) -> np.ndarray:
+        """Of so many pictures at a time: thousands don't fit into memory."""
+        left = iter(pictures)
+        parts = iter(lambda: list(itertools.islice(left, 1000)), [])
+        return np.concatenate([judge.features(part, SIDE) for part in parts])
+
+    def photographs(rows: np.ndarray) -> Iterator[Image.Image]:
+        return (Image.fromarray(views.pictures[row]) for row in rows)
+
     draw = np.random.default_rng(0)
-    held = draw.permutation(np.flatnonzero(views.held))[:count]
-    train = draw.permutation(np.flatnonzero(~views.held))
-    chosen = {"held": held, "train": train[: 8 * count]}
-    photographs = {name: [Image.fromarray(views.pictures[i]) for i in rows] for name, rows in chosen.items()}
+    rows, train = draw.permutation(np.flatnonzero(views.held))[:count], draw.permutation(np.flatnonzero(~views.held))
+    held = list(photographs(rows))
     dreams = [
         painter.imagine(random_prompt(random.Random(seed)), seed).picture for seed in tqdm(range(count), desc="dream")
     ]
-    real, dreamt = features(judge, photographs["held"]), features(judge, dreams)
-    known = features(judge, photographs["train"])
+    real, dreamt, known = features(held), features(dreams), features(photographs(train))
+    some = known[: len(held)]
     print(
         f"\n| realism, {len(held)} held-out photographs against | Fréchet distance | kernel distance x 1000 |\n|---|---|---|"
     )
-    against = {"training photographs": known[: len(held)], "random dreams": dreamt}
+    against = {"training photographs": some, "random dreams": dreamt}
     for size in (SIDE // 2, SIDE // 4):
-        small = [shrunk(picture, size) for picture in photographs["held"]]
-        against[f"the same photographs with the detail of {size} px"] = features(judge, small)
+        against[f"the same photographs with the detail of {size} px"] = features(shrunk(one, size) for one in held)
     for name, other in against.items():
         print(f"| {name} | {frechet(real, other):.1f} | {1000 * kernel(real, other):.2f} |")
-    print(
-        "\n| new, not remembered: cosine distance to the nearest training picture | median | 5th percentile |\n|---|---|---|"
+    copied = features(remembered(views.pictures[row], draw.uniform(0.5, 5.8)) for row in train[: len(held)])
+    novelty(
+        {
+            "held-out photographs": real,
+            "random dreams": dreamt,
+            "training photographs, softened and in other hues": copied,
+        },
+        known,
     )
-    for name, other in (("held-out photographs", real), ("random dreams", dreamt)):
-        far = nearest(other, known)
+    same = features(painter.imagine("a red low-top with a white sole", seed).picture for seed in range(32))
+    variety({"dreams of one prompt": same, "random dreams": dreamt, "held-out photographs": real})
+    print("\n| within reach of each other | recall of held-out photographs | precision |\n|---|---|---|")
+    for name, others in {"random dreams": dreamt, "training photographs": some}.items():
+        print(f"| {name} | {within_reach(real, others):.3f} | {within_reach(others, real):.3f} |")
+    lattice({"held-out photographs": held, "random dreams": dreams})
+    return dreams, held
+
+
+def novelty(rows: dict[str, np.ndarray], known: np.ndarray) -> None:
+    print(f"\n| new, not remembered: cosine distance to the nearest of {len(known)} training photographs ", end="")
+    print("| median | 5th percentile |\n|---|---|---|")
+    for name, features in rows.items():
+        far = nearest(features, known)
         print(f"| {name} | {np.median(far):.4f} | {np.percentile(far, 5):.4f} |")
-    same = features(judge, [painter.imagine("a red low-top with a white sole", seed).picture for seed in range(32)])
-    spread = [
-        float(np.median([nearest(rows[i : i + 1], np.delete(rows, i, 0))[0] for i in range(len(rows))]))
-        for rows in (same, real[:32])
-    ]
-    print(
-        f"\nvariety: distance to the nearest of 32 dreams of one prompt {spread[0]:.4f}, of 32 photographs {spread[1]:.4f}; "
-        f"recall of the held-out photographs {recall(real, dreamt):.3f} (training photographs: {recall(real, known[: len(held)]):.3f})"
-    )
+
+
+def variety(rows: dict[str, np.ndarray]) -> None:
+    print("\n| variety: cosine distance of each of 32 to the nearest of them | median |\n|---|---|")
+    for name, features in rows.items():
+        features = features[:32]
+        far = [nearest(features[[i]], np.delete(features, i, 0))[0] for i in range(len(features))]
+        print(f"| {name} | {np.median(far):.4f} |")
+
+
+def lattice(rows: dict[str, Sequence[Image.Image]]) -> None:
     print("\n| lattice: likeness of details to those 16 px on | along | down |\n|---|---|---|")
-    for name, pictures in (("held-out photographs", photographs["held"]), ("random dreams", dreams)):
-        along, down = np.mean(
-            [repetition(details(to_tensor(np.asarray(picture))))[0].numpy() for picture in pictures], axis=0
-        )
+    for name, pictures in rows.items():
+        likeness = [repetition(details(to_tensor(np.asarray(picture))))[0].numpy() for picture in pictures]
+        along, down = np.mean(likeness, axis=0)
         print(f"| {name} | {along:.2f} | {down:.2f} |")
-    return dreams, photographs["held"]
 
 
 def faithfulness(painter: BuiltinPainter, seeds: int) -> None:
@@ -196,12 +230,12 @@ def overlap(before: Measured, after: Measured) -> float:
 
 
 def elsewhere(kind: str, before: Image.Image, after: Image.Image, shown: Measured) -> float:
-    """Mean colour difference where a colour edit had no business, 4 px off the border between sole and upper."""
+    """Mean colour difference where an edit had no business, 4 px off the border between sole and upper."""
     inside = shown.mask.copy()
-    if kind == "upper colour":
-        inside[: shown.sole_line + 4] = False
-    else:
+    if kind == "sole colour":
         inside[shown.sole_line - 4 :] = False
+    else:
+        inside[: shown.sole_line + 4] = False
     far = np.linalg.norm(to_lab(np.asarray(before)) - to_lab(np.asarray(after)), axis=-1)
     return float(far[inside].mean()) if inside.any() else 0.0
 
@@ -218,13 +252,15 @@ def editing(painter: BuiltinPainter, name: str, pictures: Sequence[Image.Image],
         after = painter.edit(before, edit.instruction, place).picture
         found = seen(after)
         done[edit.kind].append(found is not None and edit.done(shown, found))
-        if found and "colour" in edit.kind:
+        if found and edit.kind not in ("silhouette", "sole height"):
             kept[edit.kind].append(overlap(shown, found))
+        if found and edit.kind != "sole height":  # all above a sole moves with it
             strayed[edit.kind].append(elsewhere(edit.kind, before, after, shown))
     print(f"\n| edits of {name} | done | of | outline kept (IoU) | elsewhere (mean ΔE) |\n|---|---|---|---|---|")
     for kind, answers in done.items():
-        more = f"{np.mean(kept[kind]):.3f} | {np.mean(strayed[kind]):.1f}" if kept[kind] else "- | -"
-        print(f"| {kind} | {np.mean(answers):.1%} | {len(answers)} | {more} |")
+        outline = f"{np.mean(kept[kind]):.3f}" if kept[kind] else "-"
+        rest = f"{np.mean(strayed[kind]):.1f}" if strayed[kind] else "-"
+        print(f"| {kind} | {np.mean(answers):.1%} | {len(answers)} | {outline} | {rest} |")
 
 
 def curve(painter: BuiltinPainter, dreams: Sequence[Image.Image], count: int) -> None:
@@ -251,8 +287,12 @@ def curve(painter: BuiltinPainter, dreams: Sequence[Image.Image], count: int) ->
 
 def paraphrases(painter: BuiltinPainter, dreams: Sequence[Image.Image]) -> None:
     same = []
-    for place, (before, instruction) in enumerate(zip(dreams, INSTRUCTIONS, strict=False)):
-        outcomes = {painter.edit(before, way.format(instruction), place).picture.tobytes() for way in WAYS}
+    for place, ways in enumerate(tqdm(WAYS, desc="paraphrase")):
+        # What is so already would stay as it is, however it is asked for.
+        edited = ({painter.edit(one, way, place).picture.tobytes() for way in ways} for one in dreams[place:])
+        outcomes = next(
+            pictures for pictures, one in zip(edited, dreams[place:], strict=False) if one.tobytes() not in pictures
+        )
         same.append(len(outcomes) == 1)
     print(f"\nparaphrases: {np.mean(same):.0%} of {len(same)} instructions said five ways give one picture")
 
@@ -292,7 +332,7 @@ def main() -> None:
     painter = BuiltinPainter(find_preset(BUILTIN), arguments.weights or locations.weights() / "painter")
     dreams, photographs = realism(painter, arguments.data, arguments.work, arguments.count)
     if arguments.sheet:
-        sheet([dreams[row : row + 8] for row in range(0, min(64, len(dreams) // 8 * 8), 8)]).save(arguments.sheet)
+        sheet([dreams[row : row + 8] for row in range(0, min(64, len(dreams)), 8)]).save(arguments.sheet)
     faithfulness(painter, math.ceil(arguments.count / 50))
     for name, pictures in (("dreams", dreams), ("photographs", photographs)):
         editing(painter, name, pictures, arguments.edits)

@@ -26,6 +26,7 @@ from sklearn.metrics import f1_score, precision_recall_curve
 
 from dreamkicks.encoder.encoder import open_encoder
 from dreamkicks.files import write_atomic, write_checksums
+from scripts.lib.photographs import BRANDS
 from scripts.lib.split import FOLDS
 from scripts.lib.vectors import VIEWS, Embedded, embed_photographs
 
@@ -165,7 +166,7 @@ def main() -> None:
         worn_bias=np.float32(worn_bias[0]),
     )
     described = {
-        "brands": [found.brands[i] for i in known],
+        "brands": [BRANDS[i] for i in known],
         "encoder": encoder.identity,
         "sneaker_threshold": threshold,
     }

@@ -6,7 +6,7 @@ The trunk starts from ImageNet weights (Tan & Le 2019, arXiv:1905.11946; the lit
 nothing. Besides the contrast of pictures and words (Radford et al. 2021, arXiv:2103.00020) the embedding is asked for the
 brand, for "is it a sneaker", and for the measured colours and height, so that neighbours agree in what people look at; and for
 what larger models say of the unspoilt picture and of the words (distillation, Hinton et al. 2015, arXiv:1503.02531), of the
-latter also for titles that have no picture.
+latter also for titles that have no picture. What is in the work folder is not done again: the same command goes on after an interruption.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ from transformers import PreTrainedTokenizerFast
 from dreamkicks.files import write_checksums
 from dreamkicks.painter.blueprint import Blueprint
 from dreamkicks.painter.networks import SLOTS, encode_slots
-from scripts.lib.clock import Checkpoint, clock
-from scripts.lib.photographs import BRANDS, Photograph, draw_text, load_photographs
+from scripts.lib.clock import Checkpoint, begin_with
+from scripts.lib.photographs import BRANDS, draw_text, load_photographs
 from scripts.lib.teachers import PICTURE_WIDTH, WORDS_WIDTH, picture_features, words_features
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+CHECKPOINT = "encoder.pt"
 MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 
 
@@ -144,8 +145,19 @@ def apart(guess: Tensor, teacher: np.ndarray) -> Tensor:
     return (1 - F.cosine_similarity(guess, torch.from_numpy(teacher).to(guess))).mean()
 
 
-def train(pictures: np.ndarray, known: list[Photograph], titles: list[str], config: dict, work: Path) -> nn.Module:
-    """Returns the trained open_clip model. `titles` are of products without a picture."""
+def train(data: Path, config: dict, work: Path) -> nn.Module:
+    """Makes tokenizer and config in `work`, too; returns the trained open_clip model."""
+    begin_with(config["seed"])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # measuring is many small sums: threads only get in each other's way
+    pictures, known = load_photographs(data, config["image_size"], work)
+    torch.set_num_threads(threads)
+    if not (work / "tokenizer.json").exists():  # its ties break another way each time it is made
+        texts = [text for photograph in known if not photograph.held for text in photograph.texts()]
+        make_tokenizer(texts, config, work)
+    write_config(config, work, config["vocabulary"])
+    with open(data / "products.csv", newline="", encoding="utf-8") as file:  # most have no picture
+        titles = sorted({" ".join(row["title"].lower().split()) for row in csv.DictReader(file)})
     model = open_clip.create_model(f"local-dir:{work}", load_weights=False)
     load_trunk(model.visual.trunk)
     model.to(DEVICE, memory_format=torch.channels_last)
@@ -156,7 +168,6 @@ def train(pictures: np.ndarray, known: list[Photograph], titles: list[str], conf
     rest = [p for p in [*model.parameters(), *asked.parameters()] if id(p) not in inside]
     rates = (config["trunk_learning_rate"], config["learning_rate"])
     optimiser = torch.optim.AdamW([{"params": trunk}, {"params": rest}], weight_decay=0.05)
-    draw = random.Random(config["seed"])
 
     rows = np.array([i for i, photograph in enumerate(known) if not photograph.held])
     kinds = np.array([known[i].kind for i in rows])
@@ -170,17 +181,17 @@ def train(pictures: np.ndarray, known: list[Photograph], titles: list[str], conf
     # "sneaker" is what draw_text says of a photograph without words.
     sayings = sorted({text for i in rows for text in known[i].texts()} | set(titles) | {"sneaker"})
     said_by_teacher, place = words_features(sayings, work), {text: i for i, text in enumerate(sayings)}
-    checkpoint = Checkpoint(work / "encoder.pt", model=model, asked=asked, optimiser=optimiser)
+    checkpoint = Checkpoint(work / CHECKPOINT, model=model, asked=asked, optimiser=optimiser)
     losses = []
-    for step, done in clock(config["minutes"], "encoder", checkpoint.spent, checkpoint.step):
+    for step, done in checkpoint.steps(config["minutes"], "encoder"):
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * min(1, step / 60) * (0.5 * (1 + np.cos(np.pi * done)) + 0.005)
         pick = np.random.choice(rows, config["batch"], p=weights)
         batch = torch.from_numpy(np.stack([pictures[i] for i in pick])).permute(0, 3, 1, 2).float() / 255
         batch = ((augment(batch) - 0.5) / 0.5).to(DEVICE, memory_format=torch.channels_last)
         shoes = torch.tensor([known[i].kind != "other" for i in pick], device=DEVICE)
-        texts = [draw_text(known[i], draw) for i in pick if known[i].kind != "other"]
-        more = [*texts, *draw.sample(titles, min(len(titles), config["titles"]))]
+        texts = [draw_text(known[i]) for i in pick if known[i].kind != "other"]
+        more = [*texts, *random.sample(titles, min(len(titles), config["titles"]))]
         # bf16 slows depthwise convolutions down on a CPU (28 against 37 pictures/s at 144 px on one core).
         with torch.autocast(DEVICE.type, torch.bfloat16, enabled=DEVICE.type == "cuda"):
             seen = F.normalize(model.encode_image(batch).float(), dim=-1)
@@ -204,14 +215,15 @@ def train(pictures: np.ndarray, known: list[Photograph], titles: list[str], conf
         losses.append(loss.item())
         if step % 50 == 49:
             tqdm.write(f"encoder step {step + 1}: {done * config['minutes']:.1f} min, loss {np.mean(losses[-50:]):.3f}")
-        checkpoint.keep(done * config["minutes"], step + 1)
     return model.cpu()
 
 
-def export(model: nn.Module, folder: Path) -> None:
-    """The model beside its config as half-precision safetensors."""
+def export(model: nn.Module, file: Path) -> None:
+    """The model as half-precision safetensors, which are there only when all of them are."""
     state = {name: value.half() if value.is_floating_point() else value for name, value in model.state_dict().items()}
-    save_file({name: value.contiguous().cpu() for name, value in state.items()}, folder / "open_clip_model.safetensors")
+    beside = file.with_suffix(".part")
+    save_file({name: value.contiguous().cpu() for name, value in state.items()}, beside)
+    beside.replace(file)
 
 
 def main() -> None:
@@ -221,28 +233,15 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(".train/encoder"))
     parser.add_argument("--out", type=Path, default=Path("weights/encoder"))
     arguments = parser.parse_args()
-    config = tomllib.loads(arguments.config.read_text())
-    torch.manual_seed(config["seed"])
-    np.random.seed(config["seed"])
-    random.seed(config["seed"])
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # measuring is many small sums: threads only get in each other's way
-    pictures, known = load_photographs(arguments.data, config["image_size"], arguments.work)
-    torch.set_num_threads(threads)
-    texts = [text for photograph in known if not photograph.held for text in photograph.texts()]
-    arguments.work.mkdir(parents=True, exist_ok=True)
-    if not (arguments.work / "tokenizer.json").exists():  # its ties break another way each time it is made
-        make_tokenizer(texts, config, arguments.work)
-    write_config(config, arguments.work, config["vocabulary"])
-    with open(arguments.data / "products.csv", newline="", encoding="utf-8") as file:
-        titles = sorted({" ".join(row["title"].lower().split()) for row in csv.DictReader(file)})
-    trained = train(pictures, known, titles, config, arguments.work)
+    weights = arguments.work / "open_clip_model.safetensors"
+    if not weights.exists():
+        arguments.work.mkdir(parents=True, exist_ok=True)
+        export(train(arguments.data, tomllib.loads(arguments.config.read_text()), arguments.work), weights)
+        (arguments.work / CHECKPOINT).unlink(missing_ok=True)
     # Not before: until then the encoder that is there stays whole.
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for file in arguments.work.glob("*.json"):
+    for file in (*arguments.work.glob("*.json"), weights):
         shutil.copy(file, arguments.out)
-    export(trained, arguments.out)
     write_checksums(arguments.out)
 
 

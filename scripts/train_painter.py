@@ -3,8 +3,8 @@ judged by its latents and then by its pictures.
 
     python -m scripts.train_painter DATA [--config scripts/configs/painter.toml] [--work .train/painter] [--out weights/painter]
 
-A stage that is finished is kept in the work folder, and what it has come to every four minutes from the decoder's on; run the same
-command again to go on after an interruption.
+A stage that is finished is kept in the work folder; from the decoder's on, one under way is kept every four minutes too. The same
+command goes on after an interruption. With other data or another config, begin with another work folder.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tqdm import tqdm
 from dreamkicks.files import write_checksums
 from dreamkicks.painter.networks import LANDMARK_WEIGHT, BlockAutoencoder, DraftPrior
 from dreamkicks.painter.pipeline import SIDE, SneakerPipeline
-from scripts.lib.clock import clock, finish
+from scripts.lib.clock import begin_with, clock, finish
 from scripts.lib.decoder import train_decoder
 from scripts.lib.examples import Pool, build_pool, descend, to_band, to_tensor
 from scripts.lib.latents import train_denoiser, train_latents
@@ -143,8 +143,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("weights/painter"))
     arguments = parser.parse_args()
     config = tomllib.loads(arguments.config.read_text())
-    torch.manual_seed(config["seed"])
-    np.random.seed(config["seed"])
+    begin_with(config["seed"])
 
     work = arguments.work
     views, large = load_side_views(arguments.data, work), load_side_views(arguments.data, work, SIDE)

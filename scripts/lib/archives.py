@@ -38,6 +38,14 @@ def _decode(stream: IO[bytes]) -> Image.Image:
     return Image.open(io.BytesIO(stream.read())).convert("RGB")
 
 
+def keep_rows(kept: Path, rows: np.ndarray) -> None:
+    """Write an array for `load_rows`, which is there only when all of it is."""
+    beside = kept.with_suffix(".part")
+    with open(beside, "wb") as file:
+        np.save(file, rows)
+    beside.replace(kept)
+
+
 def load_rows(kept: Path, count: int) -> np.ndarray:
     """An array that an earlier run kept, of so many rows, as a map of the file. Exits where it is of other data."""
     rows = np.load(kept, mmap_mode="r")

@@ -47,7 +47,7 @@ class Lite0:
         self._network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
 
     @torch.inference_mode()
-    def features(self, pictures: Sequence[Image.Image], size: int = 128) -> np.ndarray:
+    def features(self, pictures: Sequence[Image.Image], size: int) -> np.ndarray:
         """(n, 1280), as they are."""
         rows = []
         for start in tqdm(range(0, len(pictures), 64), desc="EfficientNet-lite0"):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers import ModelMixin
 from tqdm import tqdm
+
+KEPT_EVERY = 240.0
+"""Seconds between two times that a stage under way is written."""
 
 
 def clock(minutes: float, name: str, spent: float = 0.0, step: int = 0) -> Iterator[tuple[int, float]]:
@@ -23,36 +28,50 @@ def clock(minutes: float, name: str, spent: float = 0.0, step: int = 0) -> Itera
             step += 1
 
 
-class Checkpoint:
-    """A file that training goes on from; written beside and renamed, every four minutes.
+def begin_with(seed: int) -> None:
+    """All random numbers that training draws."""
+    for source in (random.seed, np.random.seed, torch.manual_seed):
+        source(seed)
 
-    The parts are put back to where they were when it was written last, with the minutes `spent` and the `step` that comes next.
-    """
+
+class Checkpoint:
+    """A file that training goes on from, with the parts as they were when it was written last."""
 
     def __init__(self, file: Path, **parts: Any) -> None:
         self._file, self._parts = file, parts
-        self._kept = time.monotonic()
-        self.spent, self.step = 0.0, 0
+        self._spent, self._step = 0.0, 0
         if file.exists():
             saved = torch.load(file, weights_only=True, map_location="cpu")
             for name, part in parts.items():
                 part.load_state_dict(saved[name])
-            self.spent, self.step = saved["spent"], saved["step"]
+            self._spent, self._step = saved["spent"], saved["step"]
 
-    def keep(self, spent: float, step: int) -> None:
-        """Write the parts as they are after so many minutes and steps, if the last time is long ago."""
-        if time.monotonic() - self._kept > 240:
-            beside = self._file.with_suffix(".part")
-            state = {name: part.state_dict() for name, part in self._parts.items()}
-            torch.save(state | {"spent": spent, "step": step}, beside)
-            beside.replace(self._file)
-            self._kept = time.monotonic()
+    def steps(self, minutes: float, name: str) -> Iterator[tuple[int, float]]:
+        """Those of a clock that was stopped with the training; the parts are kept from time to time.
+
+        After a stop the random numbers are others, or each sitting would draw the same examples again.
+        """
+        if self._step:
+            begin_with(self._step)
+        kept = time.monotonic()
+        for step, done in clock(minutes, name, self._spent, self._step):
+            yield step, done
+            if time.monotonic() - kept > KEPT_EVERY:
+                self._keep(done * minutes, step + 1)
+                kept = time.monotonic()
+
+    def _keep(self, spent: float, step: int) -> None:
+        beside = self._file.with_suffix(".part")
+        state = {name: part.state_dict() for name, part in self._parts.items()}
+        torch.save(state | {"spent": spent, "step": step}, beside)
+        beside.replace(self._file)
 
 
 def finish(stage: Path, **parts: ModelMixin) -> None:
-    """Save what a stage has trained. Its folder is there only when all of it is."""
+    """Save what a stage has trained. Its folder is there only when all of it is, and the checkpoint of that name only until then."""
     beside = stage.with_suffix(".new")
     shutil.rmtree(beside, ignore_errors=True)
     for name, part in parts.items():
         part.cpu().save_pretrained(beside / name)
     beside.rename(stage)
+    stage.with_suffix(".pt").unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from dreamkicks.painter.networks import BlockAutoencoder
-from scripts.lib.clock import Checkpoint, clock, finish
+from scripts.lib.clock import Checkpoint, finish
 from scripts.lib.critic import CELL, Adversary, adversarial
 from scripts.lib.examples import descend, to_band
 from scripts.lib.sideviews import SideViews
@@ -52,7 +52,7 @@ def train_decoder(
     ema.to(device)
     everything = torch.ones(config["batch"], dtype=torch.bool, device=device)
     notes: list[list[float]] = []
-    for step, done in clock(config["minutes"], "decoder", checkpoint.spent, checkpoint.step):
+    for step, done in checkpoint.steps(config["minutes"], "decoder"):
         ours.param_groups[0]["lr"] = config["learning_rate"] * min(1, (step + 1) / 100) * min(1, 3 * (1 - done) + 0.02)
         latents, real = some(config["batch"])
         latents = latents + config["latent_noise"] * torch.randn_like(latents)
@@ -67,7 +67,6 @@ def train_decoder(
         if step % 50 == 49:
             figures = "pixel {:.3f}, unlike {:.3f}, persuaded {:.3f}".format(*np.mean(notes[-50:], 0))
             tqdm.write(f"decoder step {step + 1}: {done * config['minutes']:.1f} min, {figures}")
-        checkpoint.keep(done * config["minutes"], step + 1)
     ema.copy_to(parameters)
     finish(folder, vae=vae)
     return vae

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from dreamkicks.painter.blueprint import Blueprint, Lab
+from dreamkicks.painter.blueprint import BRANDS, Blueprint, Lab
 from dreamkicks.painter.measure import Measured, measure, oddness
 from dreamkicks.painter.networks import SLOTS, BlockAutoencoder, DraftPrior, encode_slots
 from dreamkicks.painter.pipeline import CROP, HALF, on_mean_shape, sketch
@@ -72,11 +72,11 @@ def random_colour(seen: list[Measured], draw: random.Random) -> Lab:
 
 
 def spoil(
-    picture: np.ndarray, seen: Measured, everyone: list[Measured], views: SideViews, draw: random.Random
+    picture: np.ndarray, seen: Measured, everyone: list[Measured], other: np.ndarray, draw: random.Random
 ) -> list[tuple[np.ndarray, np.ndarray, Blueprint, str, bool]]:
     """Some five examples of one photograph: (target, source, what the target shows, spoilt slot, target untouched).
 
-    The first one's target is untouched.
+    The first one's target is untouched. Another photograph lends its texture.
     """
     shown = seen.blueprint
     examples = []
@@ -97,7 +97,6 @@ def spoil(
         part = draw.choice(parts)
         spoilt = pairs.recolour(picture, seen, part, random_colour(everyone, draw))
         examples.append((picture, spoilt, shown, part, True))
-    other = np.asarray(views.pictures[draw.randrange(len(views.names))])
     spoilt = pairs.smooth(picture, seen) if (shown.pattern or 0) > 0.5 else pairs.roughen(picture, seen, other)
     examples.append((picture, spoilt, shown, "pattern", True))
     return examples
@@ -123,9 +122,10 @@ def build_pool(views: SideViews, vae: BlockAutoencoder, designs: int, seed: int,
     mean_shape = torch.stack(list(shapes.values())).mean(0)
     columns: dict[str, list] = {name: [] for name in Pool.__annotations__}
     for i, found in tqdm(seen.items(), desc="spoil"):
-        brand = views.brands[i] if views.brands[i] in ("Adidas", "Jordan", "Nike") else None
+        brand = views.brands[i] if views.brands[i] in BRANDS else None
         found = replace(found, blueprint=replace(found.blueprint, brand=brand))
-        examples = spoil(np.asarray(views.pictures[i]), found, everyone, views, draw)
+        other = np.asarray(views.pictures[draw.choice(train)])
+        examples = spoil(np.asarray(views.pictures[i]), found, everyone, other, draw)
         targets, sources, blueprints, slots, untouched = zip(*examples, strict=True)
         pictures, shape = to_tensor(np.stack(targets)), shapes[i].expand(len(targets), -1)
         columns["target"].append(vae.analysis(pictures).half())

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, DraftPrior
 from dreamkicks.painter.pipeline import sketch
-from scripts.lib.clock import Checkpoint, clock, finish
+from scripts.lib.clock import Checkpoint, finish
 from scripts.lib.critic import Adversary, adversarial, shifted
 from scripts.lib.examples import Pool, batch_of, descend
 
@@ -59,7 +59,7 @@ def train_denoiser(
     checkpoint = Checkpoint(work / "denoiser.pt", unet=unet, reader=reader, optimiser=optimiser, ema=ema)
     ema.to(device)
     losses: list[float] = []
-    for step, done in clock(config["minutes"], "denoiser", checkpoint.spent, checkpoint.step):
+    for step, done in checkpoint.steps(config["minutes"], "denoiser"):
         optimiser.param_groups[0]["lr"] = config["learning_rate"] * min(1, step / 100) * max(0.02, 1 - done)
         pick = torch.randint(len(pool.slot), (config["batch"],))
         edit = torch.rand(len(pick)) < config["edit_share"]
@@ -72,7 +72,6 @@ def train_denoiser(
             tqdm.write(
                 f"denoiser step {step + 1}: {done * config['minutes']:.1f} min, loss {np.mean(losses[-50:]):.4f}"
             )
-        checkpoint.keep(done * config["minutes"], step + 1)
     ema.copy_to(parameters)
     finish(folder, unet=unet, reader=reader)
     return unet, reader
@@ -107,7 +106,7 @@ def train_latents(
     ema.to(device)
     again = config["batch"] - config["dreams"]
     notes: list[list[float]] = []
-    for step, done in clock(config["minutes"], "latents", checkpoint.spent, checkpoint.step):
+    for step, done in checkpoint.steps(config["minutes"], "latents"):
         ours.param_groups[0]["lr"] = config["learning_rate"] * min(1, (step + 1) / 100)
         _, edit, *shown = dreams_and_photographs(
             pool, prior, vae, config["batch"], config["dreams"], config["edit_share"]
@@ -125,7 +124,6 @@ def train_latents(
         if step % 50 == 49:
             figures = "latent {:.3f}, strayed {:.3f}, unlike {:.3f}, persuaded {:.3f}".format(*np.mean(notes[-50:], 0))
             tqdm.write(f"latents step {step + 1}: {done * config['minutes']:.1f} min, {figures}")
-        checkpoint.keep(done * config["minutes"], step + 1)
     ema.copy_to(parameters)
     finish(folder, unet=unet, reader=reader)
     return unet, reader

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, DraftPrior
-from scripts.lib.clock import Checkpoint, clock, finish
+from scripts.lib.clock import Checkpoint, finish
 from scripts.lib.critic import Adversary, adversarial, details, look_closer, repetition, sameness
 from scripts.lib.examples import Pool, descend, to_band
 from scripts.lib.latents import dreams_and_photographs, kept, paint, times
@@ -59,7 +59,7 @@ def train_one_step(
     count, dreams = config["batch"], config["dreams"]
     again = count - dreams
     notes: list[list[float]] = []
-    for step, done in clock(config["minutes"], "one step", checkpoint.spent, checkpoint.step):
+    for step, done in checkpoint.steps(config["minutes"], "one step"):
         for group, rate in zip(ours.param_groups, (config["learning_rate"], config["decoder_rate"]), strict=True):
             group["lr"] = rate * min(1, (step + 1) / 100) * min(1, 3 * (1 - done) + 0.02)
         pick, edit, *shown = dreams_and_photographs(pool, prior, vae, count, dreams, config["edit_share"])
@@ -92,7 +92,6 @@ def train_one_step(
             means = zip(losses, np.mean(notes[-50:], axis=0), strict=True)
             figures = ", ".join(f"{name} {mean:.3f}" for name, mean in means)
             tqdm.write(f"one step {step + 1}: {done * config['minutes']:.1f} min, {figures}")
-        checkpoint.keep(done * config["minutes"], step + 1)
     ema.copy_to([*painting, *decoding])
     finish(folder, vae=vae, unet=unet, reader=reader)
     return vae, unet, reader

@@ -13,7 +13,7 @@ from dreamkicks.painter.blueprint import Blueprint, silhouette_name
 from dreamkicks.painter.measure import measure
 from dreamkicks.painter.vocabulary import colour_name
 from dreamkicks.pictures import fit_square
-from scripts.lib.archives import load_rows, pictures_of
+from scripts.lib.archives import keep_rows, load_rows, pictures_of
 from scripts.lib.split import held_out
 
 BRANDS = (
@@ -86,10 +86,10 @@ def load_photographs(data: Path, size: int, cache: Path) -> tuple[np.ndarray, li
             )
     if fresh is not None:
         cache.mkdir(parents=True, exist_ok=True)
-        np.save(array, np.stack(fresh))
+        keep_rows(array, np.stack(fresh))
     return load_rows(array, len(known)), known
 
 
-def draw_text(photograph: Photograph, draw: random.Random) -> str:
+def draw_text(photograph: Photograph) -> str:
     ways = photograph.texts()
-    return draw.choice(ways) if ways else "sneaker"
+    return random.choice(ways) if ways else "sneaker"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from scripts.lib.archives import keep_rows
 from scripts.lib.baselines import Lite0
 
 PICTURE_WIDTH, WORDS_WIDTH = 1280, 384
@@ -25,7 +26,7 @@ def picture_features(pictures: np.ndarray, work: Path) -> np.ndarray:
             teacher.features([Image.fromarray(one) for one in pictures[start : start + 1024]], _SIZE)
             for start in range(0, len(pictures), 1024)
         ]
-        np.save(file, _directions(np.concatenate(parts)))
+        keep_rows(file, _directions(np.concatenate(parts)))
     return np.load(file, mmap_mode="r")
 
 
@@ -38,7 +39,7 @@ def words_features(texts: Sequence[str], work: Path) -> np.ndarray:
     file = work / f"teacher-words-{key}.npy"
     if not file.exists():
         teacher = SentenceTransformer(str(get_model_path()), device="cpu")
-        np.save(file, _directions(teacher.encode(list(texts), batch_size=128, show_progress_bar=True)))
+        keep_rows(file, _directions(teacher.encode(list(texts), batch_size=128, show_progress_bar=True)))
     return np.load(file, mmap_mode="r")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from dreamkicks.encoder.encoder import Encoder
-from scripts.lib.archives import load_rows, pictures_of
+from scripts.lib.archives import keep_rows, load_rows, pictures_of
 from scripts.lib.photographs import BRANDS
 from scripts.lib.split import fold, held_out
 
@@ -20,7 +20,7 @@ VIEWS = Path(__file__).parents[1] / "data" / "views.csv"
 
 @dataclass(frozen=True)
 class Embedded:
-    """Row by row: unit vectors, kind, view, brand (index into `brands`, -1 for others), split and fold by group.
+    """Row by row: unit vectors, kind, view, brand (index into BRANDS, -1 for others), split and fold by group.
 
     The view is what the labels say, else the photographs' table (side, 3/4, mixed), else the kind again.
     """
@@ -31,7 +31,12 @@ class Embedded:
     brand: np.ndarray
     held: np.ndarray
     fold: np.ndarray
-    brands: tuple[str, ...] = BRANDS
+
+
+def views_by_eye(table: Path = VIEWS) -> dict[str, str]:
+    """The views of the photographs that a table of file and view has."""
+    with open(table, newline="", encoding="utf-8") as file:
+        return {row["file"]: row["view"] for row in csv.DictReader(file)}
 
 
 def embed_photographs(data: Path, encoder: Encoder, work: Path, labels: Path = VIEWS) -> Embedded:
@@ -54,10 +59,9 @@ def embed_photographs(data: Path, encoder: Encoder, work: Path, labels: Path = V
                     fresh.append(encoder.pictures(batch))
                     batch = []
         if fresh is not None:
-            np.save(kept, np.concatenate([*fresh, encoder.pictures(batch)]))
+            keep_rows(kept, np.concatenate([*fresh, encoder.pictures(batch)]))
         vectors.append(load_rows(kept, len(table) - first))
-    with open(labels, newline="", encoding="utf-8") as file:
-        seen = {row["file"]: row["view"] for row in csv.DictReader(file)}
+    seen = views_by_eye(labels)
     groups = [row.get("group", row["file"]) for _, row in table]
     return Embedded(
         vectors=np.concatenate(vectors),

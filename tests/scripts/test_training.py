@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import random
+import shutil
 import sys
 import tarfile
 from collections.abc import Callable
@@ -164,24 +166,46 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return run
 
 
-def test_the_painter(data: Path, tmp_path: Path, run: Callable[..., None]) -> None:
+def stamps(folder: Path, but: Path | None = None) -> dict[Path, int]:
+    """When the files below a folder were written."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path != but}
+
+
+def test_the_painter(data: Path, tmp_path: Path, run: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     from dreamkicks.painter.builtin import BuiltinPainter
+    from dreamkicks.painter.framing import frame
     from dreamkicks.painter.presets import find_preset
     from scripts import train_painter
+    from scripts.lib import clock, one_step
 
     config = tmp_path / "painter.toml"
     config.write_text(PAINTER)
     arguments = (data, "--config", config, "--work", tmp_path / "work", "--out", tmp_path / "painter")
+    # Stopped in the last stage, it goes on there: what was finished is not touched.
+    monkeypatch.setattr(clock, "KEPT_EVERY", 0.0)
+    with monkeypatch.context() as stopped:
+        left = iter(range(3))
+        stopped.setattr(one_step, "descend", lambda *_: next(left))
+        with pytest.raises(StopIteration):
+            run(train_painter.main, *arguments)
+    kept = tmp_path / "work" / "one_step.pt"
+    assert kept.exists() and not (tmp_path / "painter").exists()
+    made = stamps(tmp_path / "work", but=kept)
     run(train_painter.main, *arguments)
-    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("*") if path.is_file()}
+    assert not kept.exists()
+    assert stamps(tmp_path / "work").items() > made.items()
+
     painter = BuiltinPainter(find_preset("builtin"), tmp_path / "painter")
     picture = painter.imagine("red low-top", 1).picture
     assert picture.size == (256, 256)
+    shoe = frame(sneaker("red"))
     for edit in ("blue", "high-top"):
-        assert painter.edit(shoe := sneaker("red"), edit, 1).picture.tobytes() != shoe.tobytes()
-    # A second run goes on from what the first one kept.
+        assert painter.edit(shoe, edit, 1).picture.tobytes() != shoe.tobytes()
+    # A painter that is finished comes of the same command again.
+    whole = {path.name: path.read_bytes() for path in (tmp_path / "painter").rglob("*.safetensors")}
+    shutil.rmtree(tmp_path / "painter")
     run(train_painter.main, *arguments)
-    assert {path: path.stat().st_mtime_ns for path in made} == made
+    assert whole == {path.name: path.read_bytes() for path in (tmp_path / "painter").rglob("*.safetensors")}
 
 
 def test_the_encoder_and_the_brands(
@@ -193,8 +217,13 @@ def test_the_encoder_and_the_brands(
 
     config = tmp_path / "encoder.toml"
     config.write_text(ENCODER)
-    run(train_encoder.main, data, "--config", config, "--work", tmp_path / "work", "--out", tmp_path / "encoder")
+    arguments = (data, "--config", config, "--work", tmp_path / "work", "--out", tmp_path / "encoder")
+    run(train_encoder.main, *arguments)
     verify_checksums(tmp_path / "encoder")
+    # One that is finished is not trained on.
+    trained = {path.name: path.read_bytes() for path in (tmp_path / "encoder").iterdir()}
+    run(train_encoder.main, *arguments)
+    assert trained == {path.name: path.read_bytes() for path in (tmp_path / "encoder").iterdir()}
     small = open_encoder(str(tmp_path / "encoder"))
     assert small.pictures([sneaker()]).shape == small.words(["red shoe"]).shape == (1, 16)
 
@@ -289,22 +318,55 @@ def test_a_lattice_repeats_itself_and_noise_does_not() -> None:
     assert down == pytest.approx((1, 0, 0), abs=0.1)
 
 
+def test_distances_between_pictures() -> None:
+    from scripts.lib.distances import frechet, kernel, nearest, within_reach
+
+    draw = np.random.default_rng(0)
+    one, two = draw.normal(size=(2, 2000, 4))
+    assert frechet(one, one) == pytest.approx(0, abs=1e-6)
+    assert frechet(one, two) == pytest.approx(0, abs=0.02)
+    assert frechet(one, two * 2 + 3) == pytest.approx(4 * 9 + 4, rel=0.05)  # of Gaussians: means and deviations
+    assert kernel(one, two) == pytest.approx(0, abs=0.05)
+    assert kernel(one, two + 1) > 1
+    assert nearest(np.array([[2.0, 0], [0, -1]]), np.array([[1.0, 0], [0, 1]])).tolist() == [0, 1]
+    close = np.arange(8.0)[:, None]
+    # Of pictures 1 apart, the third neighbour is 2 away in the midst, and 3 at the ends.
+    assert within_reach(np.array([[-3.0], [3.5], [10.5]]), close) == pytest.approx(2 / 3)
+
+
+def test_a_calibration_error_is_what_the_bins_are_off() -> None:
+    from scripts.evaluate_encoder import calibration_error
+
+    sure, right = np.array([0.95, 0.95, 0.55, 0.55]), np.array([True, True, True, False])
+    assert calibration_error(sure, right, 10) == pytest.approx(0.5 * 0.05 + 0.5 * 0.05)
+
+
 def test_training_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     from scripts.lib import clock
 
+    monkeypatch.setattr(clock, "KEPT_EVERY", 0.0)
+
+    def sitting(model: torch.nn.Linear, count: int) -> list[tuple[int, float, float]]:
+        """Steps, shares of the time and random numbers until a stop."""
+        steps = clock.Checkpoint(tmp_path / "stage.pt", model=model).steps(60, "stage")
+        taken = []
+        for step, done in itertools.islice(steps, count):
+            torch.nn.init.constant_(model.weight, step)
+            taken.append((step, done, torch.rand(()).item()))
+        return taken
+
     first, second = torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)
-    checkpoint = clock.Checkpoint(tmp_path / "stage.pt", model=first)
-    assert (checkpoint.spent, checkpoint.step) == (0, 0)
-    checkpoint.keep(1.0, 10)
-    assert not list(tmp_path.iterdir())  # it was begun just now
-    later = clock.time.monotonic() + 300
-    monkeypatch.setattr(clock.time, "monotonic", lambda: later)
-    checkpoint.keep(5.0, 50)
-    again = clock.Checkpoint(tmp_path / "stage.pt", model=second)
-    assert (again.spent, again.step) == (5, 50)
-    assert torch.equal(second.weight, first.weight)
+    clock.begin_with(7)
+    before = sitting(first, 5)
+    clock.begin_with(7)
+    after = sitting(second, 0)
+    assert after == [] and second.weight[0, 0] == 3  # as kept after the fourth step: the fifth was cut off
+    after = sitting(second, 3)
+    assert [step for step, _, _ in (*before, *after)] == [0, 1, 2, 3, 4, 4, 5, 6]
+    assert after[0][1] >= before[3][1]
+    assert not {number for _, _, number in before} & {number for _, _, number in after}
 
 
 def test_an_adversary_learns_to_tell_pictures_from_photographs() -> None:
