@@ -33,6 +33,7 @@ from dreamkicks.painter.painter import BUILTIN
 from dreamkicks.painter.pipeline import SIDE
 from dreamkicks.painter.presets import find_preset
 from dreamkicks.painter.vocabulary import read
+from scripts.lib.archives import keep_rows, load_rows
 from scripts.lib.baselines import Lite0
 from scripts.lib.critic import details, repetition
 from scripts.lib.distances import frechet, kernel, nearest, within_reach
@@ -156,7 +157,11 @@ def realism(painter: BuiltinPainter, data: Path, work: Path, count: int) -> tupl
     dreams = [
         painter.imagine(random_prompt(random.Random(seed)), seed).picture for seed in tqdm(range(count), desc="dream")
     ]
-    real, dreamt, known = features(held), features(dreams), features(photographs(train))
+    real, dreamt = features(held), features(dreams)
+    kept = work / f"judged-{len(train)}.npy"
+    if not kept.exists():
+        keep_rows(kept, features(photographs(train)))
+    known = load_rows(kept, len(train))
     some = known[: len(held)]
     print(
         f"\n| realism, {len(held)} held-out photographs against | Fréchet distance | kernel distance x 1000 |\n|---|---|---|"
