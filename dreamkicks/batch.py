@@ -51,13 +51,14 @@ def read_orders(source: Path | BinaryIO) -> list[Order]:
                 data = file.read(_MOST_BYTES + 1)
         else:
             data = source.read(_MOST_BYTES + 1)
-        text = data.decode("utf-8-sig")
     except OSError as error:
         raise PromptError(f"The prompts {name} can't be read: {error.strerror}. Check the path.") from error
-    except UnicodeDecodeError as error:
-        raise PromptError(f"The prompts {name} are not UTF-8 text. Save them as UTF-8.") from error
     if len(data) > _MOST_BYTES:
         raise PromptError(f"The prompts {name} are over {_MOST_BYTES // 1_000_000} MB. Split them.")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PromptError(f"The prompts {name} are not UTF-8 text. Save them as UTF-8.") from error
     orders = []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
@@ -119,7 +120,7 @@ def run_batch(
         for turn in range(number)
     ]
     results = folder / RESULTS
-    lines = _done(results, [order for _, order in wanted], studio.settings.model) if resume else []
+    lines = _done(results, wanted, studio.settings.model) if resume else []
     if not resume and results.exists():
         raise SessionError(f"{results} is there already. Use --resume to go on with it, or another folder.")
     write_atomic(results, "".join(line + "\n" for line in lines).encode())
@@ -163,25 +164,26 @@ def _dream(studio: Studio, folder: Path, name: str, order: Order, k: int) -> tup
     return record, _Dreamt(tuple(files), verdict, found)
 
 
-def _done(results: Path, wanted: list[Order], model: str) -> list[str]:
+def _done(results: Path, wanted: list[tuple[str, Order]], model: str) -> list[str]:
     """The whole lines that an earlier run wrote. Raises SessionError when this run would have painted something else."""
     if not results.exists():
         return []
     with storage(results):
         lines = results.read_bytes().split(b"\n")[:-1]  # what follows the last line's end was cut short
     other = SessionError(
-        f"{results} was made from other prompts or seeds, or by another model. Resume with the same ones, or use another folder."
+        f"{results} was made from other prompts, seeds or numbers, or by another model. Resume with the same ones, or use another folder."
     )
     if len(lines) > len(wanted):
         raise other
-    for line, order in zip(lines, wanted, strict=False):
+    for line, (name, order) in zip(lines, wanted, strict=False):
         try:
             record = json.loads(line)
             dream, edits = record["dream"], tuple(edit["instruction"] for edit in record["edits"])
-            said = (dream["prompt"], edits, dream["seed"], dream["model"])
+            said = (dream["path"], dream["prompt"], edits, dream["seed"], dream["model"])
         except (ValueError, KeyError, TypeError):
             raise SessionError(f"{results} is damaged. Use another folder.") from None
-        if said != (order.prompt, order.edits, said[2] if order.seed is None else order.seed, model):
+        seed = dream["seed"] if order.seed is None else order.seed
+        if said != (f"{name}.png", order.prompt, order.edits, seed, model):
             raise other
     return [line.decode() for line in lines]
 

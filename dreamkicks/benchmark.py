@@ -20,8 +20,18 @@ class Timing:
     slowest: float
 
 
+def timed(run: Callable[[int], object], number: int) -> list[float]:
+    """Seconds of so many runs, each told its number; before them is one that is not counted."""
+    seconds = []
+    for turn in range(number + 1):
+        begun = time.perf_counter()
+        run(turn)
+        seconds.append(time.perf_counter() - begun)
+    return seconds[1:]
+
+
 def measure_loop(studio: Studio, number: int, on_progress: OnProgress | None = None) -> list[Timing]:
-    """Time each part `number` times, after one run that is not counted: it opens the models."""
+    """Time each part `number` times; the run before opens the models."""
     _, picture = studio.paint("red sneaker", 0)
     parts: dict[str, Callable[[int], object]] = {
         "picture": lambda seed: studio.paint(None, seed),
@@ -32,12 +42,8 @@ def measure_loop(studio: Studio, number: int, on_progress: OnProgress | None = N
     }
     timings = []
     for place, (part, run) in enumerate(parts.items()):
-        seconds = []
-        for turn in range(number + 1):
-            if on_progress:
-                on_progress(place * (number + 1) + turn, len(parts) * (number + 1))
-            begun = time.perf_counter()
-            run(turn)
-            seconds.append(time.perf_counter() - begun)
-        timings.append(Timing(part, statistics.median(seconds[1:]), max(seconds[1:])))
+        if on_progress:
+            on_progress(place, len(parts))
+        seconds = timed(run, number)
+        timings.append(Timing(part, statistics.median(seconds), max(seconds)))
     return timings

@@ -18,6 +18,7 @@ from dreamkicks.files import verify_checksums, write_atomic
 from dreamkicks.painter.painter import BUILTIN
 from dreamkicks.painter.presets import find_preset
 from dreamkicks.settings import Settings
+from dreamkicks.text import reason
 
 _PACKAGES = (
     "torch",
@@ -60,6 +61,8 @@ def examine(settings: Settings) -> Iterator[Check]:
         except DreamkicksError as error:
             what, _, advice = str(error).partition(". ")
             yield Check(name, "broken", what, advice)
+        except Exception as error:  # a package that is broken raises what it likes where it is imported
+            yield Check(name, "broken", reason(error), "Install dreamkicks again.")
 
 
 def _versions(_: Settings) -> Check:

@@ -49,6 +49,10 @@ def load(**overrides: object) -> Settings:
     """
     try:
         settings = Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+    except OSError as error:
+        raise DreamkicksError(
+            f"{locations.settings_file()} can't be read: {error.strerror}. Check its rights."
+        ) from error
     except (ValidationError, ValueError) as error:
         first = (
             error.errors()[0] if isinstance(error, ValidationError) else {"loc": ("settings.toml",), "msg": str(error)}

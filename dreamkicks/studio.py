@@ -113,14 +113,12 @@ class Studio:
             dream, picture = self.paint(prompt, seed, on_step=on_step)
         return self.session.add(dream, picture)
 
-    def edit(
-        self, instruction: str, seed: int | None = None, strength: float | None = None, on_step: OnStep | None = None
-    ) -> Dream:
+    def edit(self, instruction: str, seed: int | None = None, on_step: OnStep | None = None) -> Dream:
         """A dream that changes the session's current one. Raises SessionError when there is none."""
         parent = self._current()
         seed = new_seed() if seed is None else seed
         with self._noting(instruction, seed):
-            dream, picture = self.repaint(self.session.picture(parent), instruction, seed, strength, on_step)
+            dream, picture = self.repaint(self.session.picture(parent), instruction, seed, on_step=on_step)
         return self.session.add(replace(dream, parent=parent.id), picture)
 
     def suggest(self, count: int = 3) -> list[str]:
@@ -129,10 +127,15 @@ class Studio:
 
     # ---------------------------------------------------------------- finding
 
-    def accept(self, k: int = 10, on_progress: OnProgress | None = None) -> Result:
-        """That's it: name the brand of the current dream and find what is like it."""
+    def accept(
+        self, k: int = 10, on_progress: OnProgress | None = None, check: Callable[[], None] = lambda: None
+    ) -> Result:
+        """That's it: name the brand of the current dream and find what is like it; what `check` raises on the way stops it."""
         picture = self.session.picture(self._current())
-        result = Result(self.classify(picture), self.search(picture, k=k, on_progress=on_progress))
+        verdict = self.classify(picture)
+        check()
+        result = Result(verdict, self.search(picture, k=k, on_progress=on_progress))
+        check()
         self.session.accept(
             {
                 "brands": [guess.__dict__ for guess in result.verdict.brands],

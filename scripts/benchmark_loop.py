@@ -13,46 +13,34 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 from tqdm import tqdm
 
 from dreamkicks import settings
-from dreamkicks.benchmark import measure_loop
+from dreamkicks.benchmark import measure_loop, timed
 from dreamkicks.studio import Studio
 
 
 def cold(arguments: list[str], folder: str, runs: int) -> float:
     """Median seconds of a command in a process of its own, after one run that fills the disk's cache."""
-    seconds = []
-    for _ in range(runs + 1):
-        begun = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "dreamkicks", *arguments],
-            cwd=folder,
-            env={**os.environ, "DREAMKICKS_HOME": folder},
-            check=True,
-            capture_output=True,
+    command, home = [sys.executable, "-m", "dreamkicks", *arguments], {"DREAMKICKS_HOME": folder}
+    return statistics.median(
+        timed(
+            lambda _: subprocess.run(command, cwd=folder, env=os.environ | home, check=True, capture_output=True), runs
         )
-        seconds.append(time.perf_counter() - begun)
-    return statistics.median(seconds[1:])
+    )
 
 
 def accepting(runs: int) -> float:
     """Median seconds from accept to findings, warm."""
     studio = Studio(settings.load())
     studio.imagine("red high-top", 1)
-    seconds = []
-    for _ in range(runs + 1):
-        begun = time.perf_counter()
-        studio.accept()
-        seconds.append(time.perf_counter() - begun)
-    return statistics.median(seconds[1:])
+    return statistics.median(timed(lambda _: studio.accept(), runs))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=5, help="of each cold command; what is warm runs 20 times")
     runs = parser.parse_args().runs
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DREAMKICKS_HOME"] = folder

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +19,7 @@ from diffusers import DPMSolverMultistepScheduler, StableDiffusionInstructPix2Pi
 from torch import Tensor, nn
 
 from dreamkicks import locations
+from dreamkicks.benchmark import timed
 from dreamkicks.painter import vocabulary
 from dreamkicks.painter.blueprint import Blueprint
 from dreamkicks.painter.builtin import BuiltinPainter, to_tensor
@@ -90,16 +89,6 @@ class Stock:
         return done * 2 - 1
 
 
-def timed(run: Callable[[int], object], runs: int) -> float:
-    """Median seconds, after one run that is not counted."""
-    seconds = []
-    for seed in range(runs + 1):
-        begun = time.perf_counter()
-        run(seed)
-        seconds.append(time.perf_counter() - begun)
-    return statistics.median(seconds[1:])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=20)
@@ -136,7 +125,9 @@ def main() -> None:
         f"| median seconds of {arguments.runs}, warm | built-in painter | stock pipeline, same weights |\n|---|---|---|"
     )
     for name, runs in rows.items():
-        print(f"| {name} | " + " | ".join(f"{timed(run, arguments.runs):.3f}" for run in runs) + " |")
+        print(
+            f"| {name} | " + " | ".join(f"{statistics.median(timed(run, arguments.runs)):.3f}" for run in runs) + " |"
+        )
 
 
 if __name__ == "__main__":

@@ -41,14 +41,17 @@ def main() -> None:
                 title = re.sub(r"^an? ", "", prompt)
                 title = title[0].upper() + title[1:]
                 writer.writerow({"file": f"{number:04d}.png", "brand": "Concept", "title": title, "store": CONCEPTS})
-        shutil.rmtree(arguments.out, ignore_errors=True)
-        catalogue = Catalogue(arguments.out)
+        made = arguments.out.with_suffix(".new")
+        shutil.rmtree(made, ignore_errors=True)
+        catalogue = Catalogue(made)
         report = import_products(catalogue, open_encoder(), folder / TABLE)
+        if report.failed:
+            raise SystemExit(f"{len(report.failed)} pictures were not taken: {report.failed[:3]}")
         print(catalogue.stats())
         catalogue.close()  # folds the write-ahead log into the one file that ships
-        (arguments.out / "lock").unlink(missing_ok=True)
-    if report.failed:
-        raise SystemExit(f"{len(report.failed)} pictures were not taken: {report.failed[:3]}")
+        (made / "lock").unlink(missing_ok=True)
+    shutil.rmtree(arguments.out, ignore_errors=True)
+    made.rename(arguments.out)
 
 
 if __name__ == "__main__":

@@ -252,7 +252,7 @@ class Catalogue:
             unmarked = np.isin(keys[0], unseen)  # an earlier version embedded them
             self._mark(encoder.identity, keys[0][unmarked], rows[0][unmarked])
         have = set(keys[0].tolist())
-        missing = [photo for photo in wanted if photo not in have]
+        missing = [n for n, digest in wanted.items() if n not in have and photo_path(self.folder, digest).is_file()]
         if missing or not whole:
             self._vectors = loaded = None  # each copy of 30,000 photos' vectors is 30 MB
         for start in range(0, len(missing), _BATCH):
@@ -276,8 +276,8 @@ class Catalogue:
     def in_step(self, encoder: str) -> bool:
         """Whether every photo can be found by that encoder's vectors."""
         loaded = self._load_or_none()
-        (count,) = self._ask("SELECT count(*) FROM photo")[0]
-        return count == 0 if loaded is None else loaded.encoder == encoder and len(loaded.keys) == count
+        photos = [row["id"] for row in self._ask("SELECT id FROM photo ORDER BY id")]
+        return not photos if loaded is None else loaded.encoder == encoder and np.array_equal(loaded.keys, photos)
 
     def indexed_by(self) -> str | None:
         """The identity of the encoder that made the index; None where there is none to be read."""

@@ -40,10 +40,13 @@ def faults(folder: Path, digests: list[str], on_progress: Callable[[int, int], N
         if on_progress and place % 50 == 0:
             on_progress(place, len(digests))
         path = photo_path(folder, digest)
-        if not path.is_file():
+        try:
+            if sha256(path) != digest:
+                wrong[digest] = f"photo {path.name} is damaged"
+        except FileNotFoundError:
             wrong[digest] = f"photo {path.name} is missing"
-        elif sha256(path) != digest:
-            wrong[digest] = f"photo {path.name} is damaged"
+        except OSError as error:
+            wrong[digest] = f"photo {path.name} can't be read ({error.strerror})"
     return wrong
 
 

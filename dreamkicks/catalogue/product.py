@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from dreamkicks.brands.classifier import BrandGuess
 from dreamkicks.catalogue.photos import photo_path
 from dreamkicks.text import clean
 
@@ -131,7 +130,6 @@ class Finding:
     rank: int
     score: float
     product: Product
-    brands: tuple[BrandGuess, ...] = ()
     also: tuple[Product, ...] = ()
 
     def to_json(self) -> dict[str, Any]:

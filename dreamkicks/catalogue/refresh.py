@@ -166,7 +166,7 @@ class _Visit:
             for entry in entries(self._store, self._fetcher):
                 self._report.listed += 1
                 try:
-                    if self._due(entry) and (offer := entry.read()) and self._differs(offer):
+                    if self._due(entry) and (offer := _read(entry)) and self._differs(offer):
                         self._photos(offer)
                 except NotAsked:
                     continue
@@ -185,12 +185,15 @@ class _Visit:
             return True
         now = self._fetcher.now()
         try:
-            offer = entry.read()
+            offer = _read(entry)
         except (FetchFailed, NotAllowed) as error:
             if isinstance(error, FetchFailed) and error.status in (404, 410):
                 return False
             report.fail(entry.url, error)
-            self._ledger.note(name, {entry.url: Known(entry.stamp if _lasts(error) else None, "", now)})
+            known = self._ledger.known(name, entry.url) or Known(None, "", now)
+            # What failed for now is looked at again, and is then as new as it was.
+            known = Known(entry.stamp, "", now) if _lasts(error) else replace(known, stamp=None)
+            self._ledger.note(name, {entry.url: known})
             return True
         if offer is None:
             self._ledger.dismiss(name, entry.url, Known(entry.stamp, "nothing", now))
@@ -228,7 +231,7 @@ class _Visit:
         kept: list[Photo] = []
         whole = True
         have = self._ledger.addresses(self._store.name, offer.url)
-        for address in offer.pictures[:PICTURES]:
+        for address in offer.pictures:
             if address in have:
                 continue
             try:
@@ -268,6 +271,12 @@ class _Visit:
         self._report.requests = self._fetcher.requests.get(self._store.name, 0)
         if self._on_store:
             self._on_store(self._report)
+
+
+def _read(entry: Entry) -> Offer | None:
+    """The offer with the pictures that are kept of it: when one beyond them comes or goes, it is the same."""
+    offer = entry.read()
+    return offer and replace(offer, pictures=offer.pictures[:PICTURES])
 
 
 def _lasts(error: Exception) -> bool:

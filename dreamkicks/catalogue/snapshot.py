@@ -311,8 +311,11 @@ def take(catalogue: Catalogue, row: Row, name: str) -> Literal["added", "updated
 def _is_newer(theirs: float | None, fingerprint: str | None, ours: float | None, our_fingerprint: str | None) -> bool:
     """Whether theirs is what a shop said later, of a product that both know.
 
-    In whole seconds, as other writers may round; what a shop listed when it was last looked at, it may have dropped since.
+    In whole seconds, as other writers may round; what a shop listed when it was last looked at, it may have dropped since. A look that
+    failed says nothing.
     """
+    if fingerprint == "":
+        return False
     if theirs is None or ours is None:
         return theirs is not None
     if int(theirs) == int(ours):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 from typing import TextIO
 
 from dreamkicks.errors import Cancelled, DreamkicksError
+from dreamkicks.text import reason
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,6 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     from dreamkicks.cli import output
     from dreamkicks.cli.app import app
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # titles are of all scripts, and not every terminal is
     try:
         # Typer turns its own exits, a KeyboardInterrupt among them, into a status.
         status = app(arguments, prog_name="dreamkicks", standalone_mode=False)
@@ -35,13 +39,15 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except (Cancelled, KeyboardInterrupt):
         status = 130
-    except SystemExit:
-        # Typer's way out when stdout was closed: whoever read the results has seen enough, as `head` does.
+    except (SystemExit, BrokenPipeError):
+        # When stdout was closed, Typer's way out or ours: whoever read the results has seen enough, as `head` does.
         _silence(sys.stdout)
         return 0
     except OSError as error:
         _silence(sys.stdout)
-        output.problem(f"Can't write the results: {error.strerror}. Send them elsewhere.")
+        what = f"{error.filename} can't be used" if error.filename else "Can't write the results"
+        advice = "Check it and its rights." if error.filename else "Send them elsewhere."
+        output.problem(f"{what}: {error.strerror or reason(error)}. {advice}")
         return 1
     except Exception as error:
         if not output.is_usage_error(error):

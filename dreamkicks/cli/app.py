@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from dreamkicks.cli import batch, bench, catalog, classify, demo, doctor, edit, generate, models, output, search
+from dreamkicks.cli import batch, bench, catalog, classify, demo, doctor, edit, generate, models, search
 from dreamkicks.cli.shared import Model, open_session, open_studio
 
 app = typer.Typer(
@@ -29,13 +29,13 @@ def _version(wanted: bool) -> None:
 @app.callback(invoke_without_command=True)
 def studio(
     context: typer.Context,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
+    device: Annotated[Literal["auto", "cpu", "cuda", "mps"] | None, typer.Option(help="Where the models run.")] = None,
     encoder: Annotated[
         str | None, typer.Option(help="builtin, a folder, model/pretrained of open_clip, or hf-hub:owner/name.")
     ] = None,
     offline: Annotated[bool | None, typer.Option("--offline", help="Never open a connection.")] = None,
     graphics: Annotated[
-        str | None, typer.Option(help="How the studio draws: auto, kitty, sixel, halfcell or none.")
+        Literal["auto", "kitty", "sixel", "halfcell", "none"] | None, typer.Option(help="How the studio draws.")
     ] = None,
     model: Model = None,
     begin: Annotated[
@@ -51,15 +51,15 @@ def studio(
     context.obj = {"device": device, "encoder": encoder, "offline": offline, "graphics": graphics, "model": model}
     if context.invoked_subcommand is not None:
         if begin is not None:
-            raise output.wrong_usage("--open is for the studio: leave out the verb.")
+            raise typer.BadParameter("--open is for the studio: leave out the verb.")
         return
     terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))  # Textual draws on stderr
     if begin is None and not terminal:
         demo.demo(context)
         return
+    if not terminal:
+        raise typer.BadParameter("--open is for the studio, which needs a terminal.")
     session = None if begin is None else open_session(begin)
-    if session is not None and not terminal:
-        raise output.wrong_usage("--open is for the studio, which needs a terminal.")
     if session is not None and session.current is not None and model is None:
         context.obj["model"] = session.current.model  # the recipe says who painted it
     one = open_studio(context, session)

@@ -175,11 +175,11 @@ def add(
     try:
         amount = None if price is None else parse_price(price)
     except ValueError as error:
-        raise output.wrong_usage(f"{error}.") from None
+        raise typer.BadParameter(f"{error}.") from None
     if not re.fullmatch("[A-Za-z]{3}", currency):
-        raise output.wrong_usage(f"'{currency}' is no currency such as EUR.")
+        raise typer.BadParameter(f"'{currency}' is no currency such as EUR.")
     if url is not None and web_address(url) is None:
-        raise output.wrong_usage(f"'{url}' is no http or https address.")
+        raise typer.BadParameter(f"'{url}' is no http or https address.")
     picture = load_picture(photo)
     studio = open_studio(context)
     listing = Listing(brand, title, price=amount, currency=None if amount is None else currency, url=url)

@@ -29,8 +29,11 @@ def demo(
     for words in (None, *suggest_edits(random.Random(seed), 2)):
         with output.painting("dreaming" if words is None else words) as on_step:
             dream = studio.imagine(None, seed, on_step) if words is None else studio.edit(words, seed, on_step=on_step)
-        output.show(studio.session.picture(dream))
+        if studio.settings.graphics != "none":
+            output.show(studio.session.picture(dream))
         output.recipe(dream)
+        if studio.remark:
+            output.note(studio.remark)
     with output.progress("searching") as on_progress:
         result = studio.accept(5, on_progress)
     report = studio.session.folder / REPORT

@@ -23,7 +23,7 @@ def edit(
 ) -> None:
     """Change a picture of a sneaker as the instruction says."""
     if out == "-" and as_json:
-        raise output.wrong_usage("-o - writes the picture to stdout: leave out --json.")
+        raise typer.BadParameter("-o - writes the picture to stdout: leave out --json.")
     from dreamkicks import pictures
     from dreamkicks.files import write_atomic
     from dreamkicks.studio import check_seed, new_seed

@@ -25,7 +25,7 @@ def generate(
 ) -> None:
     """Paint a sneaker from words, or a random one."""
     if out == "-" and (as_json or number > 1):
-        raise output.wrong_usage("-o - writes one picture to stdout: leave out --json and -n.")
+        raise typer.BadParameter("-o - writes one picture to stdout: leave out --json and -n.")
     from dreamkicks import pictures
     from dreamkicks.files import write_atomic
     from dreamkicks.studio import MOST_SEEDS, check_seed, new_seed

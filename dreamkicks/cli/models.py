@@ -48,7 +48,7 @@ def pull(context: typer.Context, name: _Name, yes: _Yes = False) -> None:
     if hub.size_on_disk(preset) is not None and not yes:
         output.note(f"{name} is here already; this looks for what is missing.")
     output.note(f"{preset.repo}: {preset.download:.1f} GB, {preset.licence}")
-    if not yes and not typer.confirm("Download it?", err=True):
+    if not yes and not output.confirm("Download it?"):
         raise typer.Exit(1)
     with output.progress(f"pulling {name}") as on_progress:
         folder = hub.pull(preset, on_progress, offline=load_settings(context).offline)
@@ -65,6 +65,6 @@ def remove(name: _Name, yes: _Yes = False) -> None:
     if not size:
         output.note(f"{name} is not on this machine.")
         return
-    if not yes and not typer.confirm(f"Delete {size / 1e9:.1f} GB of {preset.repo}?", err=True):
+    if not yes and not output.confirm(f"Delete {size / 1e9:.1f} GB of {preset.repo}?"):
         raise typer.Exit(1)
     output.line(f"{hub.remove(preset)} bytes freed")

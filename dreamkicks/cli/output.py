@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console
 
+from dreamkicks.files import is_folder
 from dreamkicks.text import clean, counted
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from dreamkicks.brands.classifier import Verdict
-    from dreamkicks.catalogue.product import Finding
+    from dreamkicks.catalogue.product import Finding, Product
     from dreamkicks.catalogue.refresh import StoreReport
     from dreamkicks.painter.painter import OnStep
     from dreamkicks.session.dream import Dream
@@ -50,11 +51,6 @@ def usage(error: Any) -> None:
     problem(f"{error.format_message()} See: {context.command_path if context else 'dreamkicks'} --help")
 
 
-def wrong_usage(message: str) -> typer.BadParameter:
-    """What to raise for options that don't go together."""
-    return typer.BadParameter(message)
-
-
 def line(text: str) -> None:
     """A line of results."""
     print(clean(text, _LONGEST))
@@ -79,9 +75,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for name in header:
         sheet.add_column(name, overflow="fold")
     for row in rows:
-        sheet.add_row(*(Text(clean(cell)) for cell in row))
+        sheet.add_row(*(Text(clean(cell, _LONGEST)) for cell in row))
     # Into a pipe a row stays on its line, however long.
-    Console(width=None if sys.stdout.isatty() else 1000, soft_wrap=False, highlight=False).print(sheet)
+    Console(width=None if sys.stdout.isatty() else 3 * _LONGEST, soft_wrap=False, highlight=False).print(sheet)
 
 
 def findings(found: Sequence[Finding]) -> None:
@@ -92,20 +88,25 @@ def findings(found: Sequence[Finding]) -> None:
     for finding in found:
         product = finding.product
         concept = product.store == CONCEPTS
-        price = "concept" if concept else product.price_tag
+        price = "concept" if concept else product.price_tag + _sold_out(product)
         where = "not for sale" if concept else product.url or product.store
         rows.append([str(finding.rank), f"{finding.score:.3f}", product.brand, product.title, price, where])
         for offer in finding.also:
-            sold_out = "" if offer.available else ", sold out"
-            rows.append(["", "", "", f"also at {offer.store}{sold_out}", offer.price_tag, offer.url or offer.store])
+            rows.append(
+                ["", "", "", f"also at {offer.store}{_sold_out(offer)}", offer.price_tag, offer.url or offer.store]
+            )
     table(["#", "score", "brand", "title", "price", "where"], rows)
 
 
-def brands(verdict: Verdict, most: int = 5) -> str:
+def _sold_out(product: Product) -> str:
+    return "" if product.available else ", sold out"
+
+
+def brands(verdict: Verdict) -> str:
     """A verdict in one line."""
     if not verdict.is_sneaker:
         return f"no sneaker (probability of one {verdict.sneaker_probability:.0%})"
-    return ", ".join(f"{guess.brand} {guess.probability:.0%}" for guess in verdict.brands[:most])
+    return ", ".join(f"{guess.brand} {guess.probability:.0%}" for guess in verdict.brands[:5])
 
 
 def recipe(dream: Dream) -> None:
@@ -122,11 +123,20 @@ def recipe(dream: Dream) -> None:
 
 def show(picture: Image.Image) -> None:
     """Draw a picture where results go, if that is a terminal."""
-    if not sys.stdout.isatty():
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return
-    from textual_image.renderable import Image as Renderable  # it asks the terminal what it can do
+    with contextlib.suppress(
+        Exception
+    ):  # it asks the terminal what it can do, and raises what it likes where there is no answer
+        from textual_image.renderable import Image as Renderable
 
-    Console().print(Renderable(picture, width=40, height="auto"))
+        Console().print(Renderable(picture, width=40, height="auto"))
+
+
+def confirm(question: str) -> bool:
+    """Whether the person says yes; no answer is none."""
+    print(f"{question} [y/N]: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 @contextlib.contextmanager
@@ -183,11 +193,13 @@ def picture_files(out: str | None, names: Sequence[str]) -> list[Path]:
     A file that is in the way of a name of ours is left alone; one that was named is replaced.
     """
     target = Path(out) if out else Path()
-    if out and not target.is_dir() and not out.endswith(("/", "\\")) and target.suffix:
+    if out and not is_folder(target) and not out.endswith(("/", "\\")) and target.suffix:
         if len(names) > 1:
-            raise wrong_usage(f"{len(names)} pictures don't fit into the one file {out}; name a folder with -o.")
+            raise typer.BadParameter(f"{len(names)} pictures don't fit into the one file {out}; name a folder with -o.")
         if target.suffix.lower() != ".png":
-            raise wrong_usage(f"Pictures are PNG, which carries their recipe; name it {target.with_suffix('.png')}.")
+            raise typer.BadParameter(
+                f"Pictures are PNG, which carries their recipe; name it {target.with_suffix('.png')}."
+            )
         return [target]
     files: list[Path] = []
     for name in names:

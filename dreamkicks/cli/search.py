@@ -30,14 +30,14 @@ def search(
 ) -> None:
     """Find the products nearest to a picture or to words."""
     if image is None and text is None:
-        raise output.wrong_usage("There is nothing to search for: give a picture or --text.")
+        raise typer.BadParameter("There is nothing to search for: give a picture or --text.")
     from dreamkicks.catalogue.importer import parse_price
     from dreamkicks.catalogue.product import Filters
 
     try:
         most = None if max_price is None else parse_price(max_price)
     except ValueError as error:
-        raise output.wrong_usage(f"{error}.") from None
+        raise typer.BadParameter(f"{error}.") from None
     studio = open_studio(context)
     picture = None if image is None else load_picture(image)
     studio.catalogue.check_filters(filters := Filters(brand, store, most, currency, available))

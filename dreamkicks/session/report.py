@@ -66,9 +66,8 @@ def _card(finding: Finding) -> str:
     title = text(product.title)
     if product.url and product.url.startswith(("https://", "http://")):
         title = f'<a rel="noopener noreferrer" href="{escape(product.url, quote=True)}">{title}</a>'
-    price = "" if product.price is None else f"{text(product.price_tag)} · "
     also = "".join(f"<br>also at {text(offer.asked)}" for offer in finding.also)
     return (
-        f"<article>{photo(product.photo)}<div>{finding.rank}. {title}<small>{text(product.brand)} · {price}{text(product.store)} · "
+        f"<article>{photo(product.photo)}<div>{finding.rank}. {title}<small>{text(product.brand)} · {text(product.asked)} · "
         f"{finding.score:.2f}{also}</small></div></article>"
     )

@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from dreamkicks import locations, pictures
-from dreamkicks.errors import PictureError, SessionError
+from dreamkicks.errors import PictureError, SessionError, StorageError
 from dreamkicks.files import is_folder, write_atomic
 from dreamkicks.session.dream import Dream
 
@@ -148,15 +148,21 @@ class Session:
                 raise ValueError(f"dream {dream.id} has no parent {dream.parent}")
 
     def _go(self, number: int) -> None:
-        self._trail = [*self._trail[: self._place + 1], number]
-        self._place = len(self._trail) - 1
-        self._save()
+        self._stand([*self._trail[: self._place + 1], number], self._place + 1)
+
+    def _stand(self, trail: list[int], place: int) -> None:
+        before = self._trail, self._place
+        self._trail, self._place = trail, place
+        try:
+            self._save()
+        except StorageError:
+            self._trail, self._place = before
+            raise
 
     def _walk(self, step: int, otherwise: str) -> Dream:
         if not 0 <= self._place + step < len(self._trail):
             raise SessionError(otherwise)
-        self._place += step
-        self._save()
+        self._stand(self._trail, self._place + step)
         dream = self.current
         assert dream is not None
         return dream

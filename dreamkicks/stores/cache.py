@@ -39,7 +39,8 @@ class Entry:
     @property
     def validators(self) -> dict[str, str]:
         headers = {"If-None-Match": self.etag, "If-Modified-Since": self.modified}
-        return {name: value for name, value in headers.items() if value}
+        # httpx takes none but ASCII back.
+        return {name: value for name, value in headers.items() if value and value.isascii()}
 
 
 class Cache:

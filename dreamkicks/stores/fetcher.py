@@ -231,7 +231,7 @@ class Fetcher:
             netloc = address.netloc.decode("ascii")
         except (httpx.InvalidURL, ValueError, TypeError) as error:
             raise NotAllowed(f"'{shown}' is no address") from error
-        allowed = store.asked | store.pictures if kind is PICTURE else store.asked
+        allowed = store.asked | store.pictures if kind in (PICTURE, _ROBOTS) else store.asked
         if address.scheme != "https" or address.userinfo or netloc not in allowed:
             raise NotAllowed(
                 f"'{shown}' leads off the allow-list of {store.name} (https to {', '.join(sorted(allowed))})"
@@ -252,6 +252,8 @@ class Fetcher:
             except (httpx.InvalidURL, ValueError) as error:
                 raise FetchFailed(f"{first} redirects to no address", lasting=True) from error
             address = self._allowed(store, target, kind)
+            # A date is no sign of which page it was.
+            validators = {name: value for name, value in validators.items() if name == "If-None-Match"}
         raise FetchFailed(f"{first} redirects more than {_HOPS} times", lasting=True)
 
     def _insist(self, store: Store, address: httpx.URL, kind: Kind, validators: dict[str, str]) -> Answer:
@@ -280,6 +282,10 @@ class Fetcher:
                         f"{address.host} failed {_FAILURES} times in a row (last: {error}); refresh again later"
                     )
             raise FetchFailed(str(error), lasting=False, status=error.status) from error
+        except FetchFailed as error:
+            if error.status:  # it answered
+                lane.failures = 0
+            raise
         lane.failures = 0
         return answer
 

@@ -10,7 +10,7 @@ from price_parser.parser import Price
 
 from dreamkicks.text import clean
 
-_MOST = Decimal(10_000_000)
+_LEAST, _MOST = Decimal("0.01"), Decimal(10_000_000)
 _PLAIN = re.compile(r"\d{1,12}(\.\d{1,2})?")
 # Signs that mean one currency only. "$" and "kr" do not; the shop's own currency decides there.
 _SIGNS = {
@@ -37,15 +37,21 @@ def price_of(said: object, currency: str | None = None) -> tuple[Decimal | None,
     """
     if isinstance(said, bool) or not isinstance(said, str | int | float):
         return None, None
-    text = clean(str(said), 60)
-    if _PLAIN.fullmatch(text):
-        amount, sign = Decimal(text), None
-    else:
-        parsed = Price.fromstring(text)
-        amount, sign = parsed.amount or Decimal(0), parsed.currency
-    if text.startswith(("-", "−")) or "e+" in text or not 0 < amount <= _MOST:
+    amount, sign = _written(said) if isinstance(said, str) else (Decimal(str(said)), None)
+    if not amount.is_finite() or not _LEAST <= amount <= _MOST:
         return None, None
-    return amount.quantize(Decimal("0.01")), _iso(sign) or _iso(currency)
+    return amount.quantize(_LEAST), _iso(sign) or _iso(currency)
+
+
+def _written(said: str) -> tuple[Decimal, str | None]:
+    """What a text has of a number, and the sign of a currency beside it."""
+    text = clean(said, 60)
+    if _PLAIN.fullmatch(text):
+        return Decimal(text), None
+    if text.startswith(("-", "−")) or "e+" in text:
+        return Decimal(0), None
+    parsed = Price.fromstring(text)
+    return parsed.amount or Decimal(0), parsed.currency
 
 
 def lowest(prices: Iterable[tuple[Decimal | None, str | None]]) -> tuple[Decimal | None, str | None]:

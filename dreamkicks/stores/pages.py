@@ -15,7 +15,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 from selectolax.lexbor import LexborHTMLParser
 
-from dreamkicks.errors import FetchFailed
+from dreamkicks.errors import FetchFailed, NotAllowed, StoreError
 from dreamkicks.stores.fetcher import PAGE, SITEMAP, Fetcher
 from dreamkicks.stores.money import lowest, price_of
 from dreamkicks.stores.names import brand_of, style_of, title_of
@@ -25,6 +25,9 @@ from dreamkicks.text import clean
 
 _SITEMAPS = 500
 _ENTRIES = 100_000
+_HELD = 20_000
+"""Elements of a sitemap that are held at once: those of one page, which may have a thousand pictures."""
+_LONGEST = 2000
 _DEPTH = 20
 _SELLING = (
     "instock",
@@ -39,17 +42,23 @@ _SELLING = (
 
 
 def entries(store: Store, fetcher: Fetcher) -> Iterator[Entry]:
-    """All pages in the store's sitemaps that look like products. Raises what Fetcher.get raises, FetchFailed for no sitemap."""
+    """All pages in the store's sitemaps that look like products.
+
+    Raises what Fetcher.get raises, and FetchFailed for what is no sitemap: after all other sitemaps, if they can be had.
+    """
+    failed: list[StoreError] = []
     wanted = re.compile(store.products)
     waiting = [store.site + place for place in store.sitemaps]
     seen, listed = set(waiting), 0
     while waiting:
         sitemap = waiting.pop(0)
-        for kind, url, stamp in _locations(fetcher.get(store, sitemap, SITEMAP), sitemap):
+        for kind, url, stamp in _listed(store, fetcher, sitemap, failed):
             if kind == "sitemap":
                 if url not in seen and len(seen) < _SITEMAPS:
                     seen.add(url)
                     waiting.append(url)
+                elif url not in seen:
+                    failed.append(FetchFailed(f"{store.site} has more than {_SITEMAPS} sitemaps", lasting=True))
             elif wanted.search(_path(url)):
                 listed += 1
                 if listed > _ENTRIES:
@@ -58,6 +67,18 @@ def entries(store: Store, fetcher: Fetcher) -> Iterator[Entry]:
                         lasting=True,
                     )
                 yield _entry(store, fetcher, url, stamp)
+    if failed:
+        raise failed[0]
+
+
+def _listed(
+    store: Store, fetcher: Fetcher, sitemap: str, failed: list[StoreError]
+) -> Iterator[tuple[str, str, str | None]]:
+    """What one sitemap lists. Why it could not be read, or not to its end, is added to `failed`."""
+    try:
+        yield from _locations(fetcher.get(store, sitemap, SITEMAP), sitemap)
+    except (FetchFailed, NotAllowed) as error:
+        failed.append(error)
 
 
 def _path(url: str) -> str:
@@ -76,13 +97,24 @@ def _locations(body: bytes, name: str) -> Iterator[tuple[str, str, str | None]]:
     if body.startswith(b"\x1f\x8b"):
         body = gunzip(body, SITEMAP.limit)
     try:
-        for _, element in iterparse(BytesIO(body), forbid_dtd=True):
+        inside: list[Any] = []
+        held = 0
+        for event, element in iterparse(BytesIO(body), ("start", "end"), forbid_dtd=True):
+            if event == "start":
+                inside.append(element)
+                held += 1
+                if held > _HELD:
+                    raise ValueError("too much in one place")
+                continue
+            inside.pop()
             kind = element.tag.rpartition("}")[2]
             if kind in ("url", "sitemap"):
                 fields = {child.tag.rpartition("}")[2]: (child.text or "").strip() for child in element}
-                if url := fields.get("loc"):
+                if (url := fields.get("loc")) and len(url) <= _LONGEST:
                     yield kind, url, clean(fields.get("lastmod", ""), 40) or None
-                element.clear()
+            if len(inside) == 1:  # a child of the root is over
+                inside[0].clear()
+                held = 1
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise FetchFailed(f"{clean(name, 200)} is no sitemap", lasting=False) from error
 

@@ -229,6 +229,20 @@ def test_index_drops_what_is_gone(catalogue: Catalogue) -> None:
     assert catalogue.stats().indexed == 2
 
 
+def test_no_photo_finds_itself_with_the_vector_of_one_that_went(catalogue: Catalogue) -> None:
+    keep(catalogue, 1)
+    gone = keep(catalogue, 2)
+    with catalogue.writing():
+        with catalogue.transaction() as base:
+            base.execute("DELETE FROM product WHERE id = ?", (gone,))
+        catalogue.keep(patchwork(3), Listing("Nike", "Shoe 3"))
+        assert not catalogue.in_step(ENCODER.identity)
+        assert catalogue.index(ENCODER) == 1
+    assert catalogue.in_step(ENCODER.identity)
+    best = catalogue.search(vector(3), ENCODER.identity, 5)[0]
+    assert (best.product.title, round(best.score, 3)) == ("Shoe 3", 1)
+
+
 def views(catalogue: Catalogue) -> list[str | None]:
     with catalogue.transaction() as base:
         return [row[0] for row in base.execute("SELECT view FROM photo ORDER BY id")]

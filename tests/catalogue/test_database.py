@@ -203,7 +203,7 @@ def test_what_sqlite_says_of_the_disk_is_no_damage(tmp_path: Path) -> None:
     with closing(database.connect(tmp_path)) as connection:
         connection.execute("PRAGMA max_page_count = 1")
         with pytest.raises(sqlite3.DatabaseError) as full:
-            connection.execute("CREATE TABLE more (x)")
+            connection.execute("CREATE TABLE more AS SELECT zeroblob(1000000)")
         assert isinstance(database.unusable(tmp_path, full.value), StorageError)
         assert "the disk is full; free some space" in str(database.unusable(tmp_path, full.value))
         connection.execute("PRAGMA query_only = 1")

@@ -180,6 +180,32 @@ def test_a_page_that_is_gone_or_sells_something_else_is_no_offer(shop: FakeShop,
     assert [product.available for product in days.products().values()] == [True, False, False]
 
 
+def test_a_look_that_failed_changes_nothing_of_what_was_known(shop: FakeShop, days: Days) -> None:
+    shop.shoes = shoes(2)
+    store = shop.store("pages")
+    page = f"{store.site}/en/shoes/shoe-1.html"
+    days.refresh(store)
+    before = days.ledger.known("pages", page)
+    assert before is not None
+    shop.shoes = [replace(shoe, lastmod="2026-02-02") for shoe in shoes(2)]
+    shop.vice("/en/shoes/shoe-1.html", *[refuses(503)] * 5)
+    (report,) = days.refresh(store)
+    assert len(report.failed) == 1
+    assert days.ledger.known("pages", page) == replace(before, stamp=None)
+    assert counts(days.refresh(store)[0]) == (0, 0, 2, 0)
+
+
+def test_a_picture_more_than_are_kept_is_no_change(shop: FakeShop, days: Days) -> None:
+    shop.shoes = [replace(shoes(1)[0], pictures=[f"/pictures/{n}.jpg" for n in range(4)])]
+    days.refresh(shop.store())
+    shop.shoes[0].pictures.append("/pictures/4.jpg")
+    assert counts(days.refresh(shop.store())[0]) == (0, 0, 1, 0)
+    shop.shoes[0].pictures.insert(0, "/pictures/5.jpg")
+    (report,) = days.refresh(shop.store())
+    assert (report.changed, report.pictures) == (1, 1)
+    assert days.ledger.held() == 3
+
+
 def test_a_page_is_read_again_after_a_week_whatever_the_sitemap_says(shop: FakeShop, days: Days) -> None:
     shop.shoes = shoes(2)
     days.refresh(shop.store("pages"))

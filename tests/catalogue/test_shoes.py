@@ -207,7 +207,7 @@ def test_a_catalogue_of_an_earlier_version_is_joined_when_it_is_next_written(tmp
         )
     catalogue = Catalogue(tmp_path)
     shops = Shops(catalogue)
-    assert len(shops.find(1, 9)) == 4
+    assert shops.find(1, 9) == []  # its photos have other ids, and are indexed by the next search
     assert shops.joined() == [bare, coded]
     assert len(shops.find(1, 9)) == 2
     catalogue.close()

@@ -74,6 +74,14 @@ def test_a_photo_that_can_t_be_read_costs_no_new_generation(catalogue: Catalogue
     assert [finding.product.title for finding in catalogue.search(vector(2), ENCODER.identity, 5)] == ["Shoe 1"]
 
 
+def test_a_photo_that_can_t_be_opened_is_named(catalogue: Catalogue) -> None:
+    photo = catalogue.product(keep(catalogue, 1)).photo
+    photo.unlink()
+    photo.mkdir()
+    (problem,) = catalogue.verify()
+    assert photo.name in problem.what and "can't be read" in problem.what
+
+
 def half(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 

@@ -44,11 +44,14 @@ def test_another_run_never_writes_over_results(run: Run) -> None:
     assert "--resume" in ran.err
     for number, other in enumerate(("blue", '{"prompt": "red", "seed": 99}', '{"prompt": "red", "edits": ["blue"]}')):
         Path(f"{number}.txt").write_text(other)
-        assert "other prompts or seeds" in run("batch", f"{number}.txt", "-o", "out", "--resume").err
+        assert "other prompts, seeds or numbers" in run("batch", f"{number}.txt", "-o", "out", "--resume").err
     assert "another model" in run("batch", "prompts.txt", "-o", "out", "--resume", "--model", "sd-turbo").err
     assert Path("out/results.jsonl").read_bytes() == before
     Path("unseeded.txt").write_text("red")
     assert run("batch", "unseeded.txt", "-o", "out", "--resume").status == 0
+    Path("twice.txt").write_text("red\nred\n")
+    assert run("batch", "twice.txt", "-o", "twice").status == 0
+    assert "numbers" in run("batch", "twice.txt", "-o", "twice", "-n", "2", "--resume").err
     assert Path("out/results.jsonl").read_bytes() == before
 
 

@@ -142,7 +142,7 @@ def test_prompts_of_any_script_paint(run: Run, prompt: str) -> None:
         (["edit", ".", "red"], 1, "folder"),
         (["edit"], 2, "--help"),
         (["nonsense"], 2, "--help"),
-        (["--device", "tpu", "generate", "x"], 1, "device"),
+        (["--device", "tpu", "generate", "x"], 2, "--device"),
         (["--encoder", "nope", "search", "--text", "x"], 1, "names no encoder"),
     ],
 )

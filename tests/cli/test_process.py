@@ -53,7 +53,7 @@ print(*sorted(set(sys.modules) & {HEAVY!r}))
     assert ran.stdout.strip() == ""
 
 
-def test_finding_loads_no_painter_and_painting_no_encoder() -> None:
+def test_finding_loads_no_painter_and_painting_no_encoder(tmp_path: Path) -> None:
     script = """
 import sys
 from dreamkicks.cli import main
@@ -62,12 +62,10 @@ print(*sorted(set(sys.modules) & {"diffusers", "open_clip", "textual", "usearch"
 """
     for arguments, loaded in (
         (["search", "--text", "red"], "open_clip usearch"),
-        (["generate", "red", "-o", "/dev/null/../null.png"], ""),
+        (["generate", "red", "-o", "a.png"], "diffusers"),
         (["catalog", "stats"], "usearch"),
     ):
-        if arguments[0] == "generate":
-            continue
-        ran = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True)
+        ran = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, cwd=tmp_path)
         assert ran.returncode == 0, ran.stderr
         assert ran.stdout.splitlines()[-1] == loaded
 
@@ -162,6 +160,28 @@ def test_two_writers(start: Start) -> None:
         assert b"Concept" in out
 
 
+def test_no_answer_is_no(start: Start) -> None:
+    process = start("models", "pull", "sd-turbo")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert out == b"" and b"Download it? [y/N]" in err and b"Traceback" not in err
+
+
+def test_a_stdout_that_has_not_all_letters(start: Start) -> None:
+    process = start("doctor", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode in (0, 1)
+    assert b"? versions" in out
+
+
+def test_a_reader_that_is_gone_before_anything_was_said(start: Start) -> None:
+    process = start("catalog", "stats")
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(60) == 0
+
+
 def test_without_a_terminal_it_is_the_demo(start: Start) -> None:
     process = start()
     out, err = process.communicate(timeout=120)
@@ -195,8 +215,8 @@ for arguments in (["demo"], ["catalog", "refresh"], export, ["models", "pull", "
 def test_only_a_terminal_can_open_a_session(start: Start) -> None:
     process = start("--open", "last")
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert b"There is no session" in err
+    assert process.returncode == 2
+    assert b"needs a terminal" in err
     process = start("--open", "x", "generate")
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2

@@ -155,10 +155,12 @@ def test_a_size_is_of_what_it_is_said_of(text: str, slot: str, value: float | No
         ("chunky sole", "thick soles"),
         ("camo", "camouflage print"),
         ("orange three stripes", "stripes in orange"),
+        ("navy", "a navy blue one"),
     ],
 )
 def test_ways_to_say_a_thing_are_one_blueprint(one: str, other: str) -> None:
     assert read(one).blueprint == read(other).blueprint != Blueprint()
+    assert read(one).ignored == read(other).ignored == ()
 
 
 def test_published_names_and_our_own_are_known() -> None:

@@ -231,6 +231,9 @@ def test_a_full_disk_loses_nothing_that_was_there(session: Session, monkeypatch:
     with pytest.raises(StorageError, match="the disk is full"):
         session.add(*dreamt("one too many", 9, parent=3))
     assert record(session) == before
+    for step in (session.undo, lambda: session.fork(1)):
+        with pytest.raises(StorageError, match="the disk is full"):
+            step()
     assert not list(session.folder.glob("*.part"))
     assert at(session) == 3
     monkeypatch.undo()

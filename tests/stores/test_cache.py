@@ -35,6 +35,12 @@ def test_last_modified_is_used_where_there_is_no_etag(shop: FakeShop, fetchers: 
     assert shop.asked("/a")[1].headers["if-modified-since"] == "Wed, 01 Jul 2026 00:00:00 GMT"
 
 
+def test_a_sign_that_http_can_t_take_back_is_not_sent_back() -> None:
+    assert Entry('"caf\xe9"', "Mon, 1 Jun 2026 10:00:00 GMT", b"", 0).validators == {
+        "If-Modified-Since": "Mon, 1 Jun 2026 10:00:00 GMT"
+    }
+
+
 def test_no_store_is_not_stored(shop: FakeShop, fetchers: Fetchers) -> None:
     shop.places["/a"] = sends(b"x", "text/html", ETag='"1"', Cache_Control="no-store")
     for _ in range(2):

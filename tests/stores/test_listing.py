@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from contextlib import AbstractContextManager, nullcontext
 from decimal import Decimal
 from typing import Any
 
@@ -106,10 +107,15 @@ def test_shopify_is_read_until_a_page_is_empty(shop: FakeShop, fetcher: Fetcher)
     assert all("limit=250" in one.path for one in shop.asked("products.json"))
 
 
-def test_shopify_is_never_asked_beyond_25000(shop: FakeShop, fetcher: Fetcher) -> None:
-    shop.shoes, shop.page_size = [Shoe(f"s{n}") for n in range(101)], 1
-    with pytest.raises(FetchFailed, match="25,000"):
-        list(entries(shop.store(), fetcher))
+@pytest.mark.parametrize(
+    ("count", "told"), [(24_999, nullcontext()), (25_000, pytest.raises(FetchFailed, match="25,000"))]
+)
+def test_shopify_is_never_asked_beyond_25000(
+    shop: FakeShop, fetcher: Fetcher, count: int, told: AbstractContextManager[object]
+) -> None:
+    shop.shoes = [Shoe("a")] * count
+    with told:
+        assert len(list(entries(shop.store(), fetcher))) == count
     assert [one.status for one in shop.asked("products.json")] == [200] * 100
 
 
@@ -182,6 +188,41 @@ def test_sitemaps_that_list_each_other_end(shop: FakeShop, fetcher: Fetcher) -> 
     shop.shoes = [Shoe("a")]
     assert len(offers(shop, fetcher, store)) == 1
     assert len(shop.asked("/sitemap.xml")) == 1
+
+
+def test_a_sitemap_that_can_t_be_had_hides_no_other(shop: FakeShop, fetcher: Fetcher) -> None:
+    store = shop.store("pages")
+    lost = [f"{store.site}/lost.xml", "https://evil.test/sitemap.xml", f"{store.site}/private/sitemap.xml"]
+    shop.places["/sitemap.xml"] = sends(
+        sitemap([(url, None) for url in (*lost, f"{store.site}/sitemap-1.xml.gz")], "sitemapindex"), "text/xml"
+    )
+    shop.shoes = [Shoe("a")]
+    listed = entries(store, fetcher)
+    assert next(listed).url == f"{store.site}/en/shoes/a.html"
+    with pytest.raises(FetchFailed, match=r"lost\.xml answered 404"):
+        next(listed)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<urlset><url>" + b"<a/>" * 100_000 + b"<loc>https://shop.test/en/shoes/a.html</loc></url></urlset>",
+        b"<urlset><b>" + b"<a/>" * 100_000 + b"</b></urlset>",
+        b"<a>" * 100_000,
+    ],
+)
+def test_what_a_sitemap_makes_us_hold_is_bounded(shop: FakeShop, fetcher: Fetcher, body: bytes) -> None:
+    shop.places["/sitemap.xml"] = sends(body, "application/xml")
+    with pytest.raises(FetchFailed, match="no sitemap"):
+        list(entries(shop.store("pages"), fetcher))
+
+
+def test_a_sitemap_may_be_long_and_its_addresses_not(shop: FakeShop, fetcher: Fetcher) -> None:
+    store = shop.store("pages")
+    listed = [(f"{store.site}/en/shoes/{'a' * length}.html", None) for length in (100, 10_000)]
+    shop.places["/sitemap.xml"] = sends(sitemap(listed[:1] * 30_000 + listed[1:]), "text/xml")
+    found = [entry.url for entry in entries(store, fetcher)]
+    assert (len(found), set(found)) == (30_000, {listed[0][0]})
 
 
 def test_a_line_of_a_sitemap_that_is_no_address_is_skipped(shop: FakeShop, fetcher: Fetcher) -> None:

@@ -17,6 +17,7 @@ from dreamkicks.stores.money import lowest, price_of
         ("129.95", "129.95", "USD"),
         (129.5, "129.50", "USD"),
         (99, "99.00", "USD"),
+        (62.991, "62.99", "USD"),
         ("Rs. 12,999", "12999.00", "INR"),
         ("₹12,999.00", "12999.00", "INR"),
         ("CHF 1'299.95", "1299.95", "CHF"),
@@ -34,7 +35,7 @@ def test_prices_as_shops_write_them(said: object, amount: str, currency: str) ->
 
 
 @pytest.mark.parametrize(
-    "said", ["0", 0, "-5", "free", "", "NaN", float("inf"), 1e30, True, None, [1], "99999999999999"]
+    "said", ["0", 0, 0.001, -5, "-5", "free", "", "NaN", float("inf"), 1e30, True, None, [1], "99999999999999"]
 )
 def test_no_price(said: object) -> None:
     assert price_of(said, "EUR") == (None, None)

@@ -9,7 +9,7 @@ import pytest
 from dreamkicks.errors import NotAllowed, StoreClosed
 from dreamkicks.stores.fetcher import PAGE, PICTURE, Fetcher
 
-from .fakeshop import FakeClock, FakeShop, page, redirects, refuses
+from .fakeshop import FakeClock, FakeShop, page, redirects, refuses, sends
 
 Fetchers = Callable[..., Fetcher]
 
@@ -59,6 +59,14 @@ def test_robots_txt_is_asked_again_after_a_day(shop: FakeShop, clock: FakeClock,
 def test_the_picture_host_has_its_own_robots_txt(shop: FakeShop, fetcher: Fetcher) -> None:
     fetcher.get(shop.store(), shop.cdn + "/pictures/a.jpg", PICTURE)
     assert [(one.host, one.path) for one in shop.log] == [("cdn.test", "/robots.txt"), ("cdn.test", "/pictures/a.jpg")]
+
+
+def test_the_picture_host_may_redirect_its_robots_txt(shop: FakeShop, fetcher: Fetcher) -> None:
+    shop.vice("/robots.txt", redirects(f"{shop.cdn}/static/robots.txt"))
+    shop.places["/static/robots.txt"] = sends(b"User-agent: *\nDisallow: /pictures/b\n", "text/plain")
+    assert fetcher.get(shop.store(), shop.cdn + "/pictures/a.jpg", PICTURE)
+    with pytest.raises(NotAllowed, match="forbids"):
+        fetcher.get(shop.store(), shop.cdn + "/pictures/b.jpg", PICTURE)
 
 
 def test_a_huge_robots_txt_is_read_to_its_cap(shop: FakeShop, fetcher: Fetcher) -> None:

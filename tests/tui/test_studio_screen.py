@@ -4,9 +4,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from textual import events
 from textual.pilot import Pilot
 
+from dreamkicks.brands.classifier import Verdict
 from dreamkicks.errors import PainterError
 from dreamkicks.session.session import Session
 from dreamkicks.settings import Settings
@@ -158,6 +160,27 @@ def test_the_first_painting_can_be_stopped_too(app: StudioApp, studio: Studio, p
         await say(pilot, "red high-top")  # with nothing to change, words are imagined
         await until_dream(pilot, 1)
         assert studio.session.dream(1).kind == "imagine"
+
+    drive(app, script)
+
+
+def test_accepting_can_be_stopped(app: StudioApp, studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, classify = threading.Event(), studio.classify
+
+    def slowly(picture: Image.Image) -> Verdict:
+        opened.wait(10)
+        return classify(picture)
+
+    monkeypatch.setattr(studio, "classify", slowly)
+
+    async def script(pilot: Pilot[None]) -> None:
+        await until_dream(pilot, 1)
+        await pilot.press("ctrl+a")
+        await pilot.press("escape")
+        opened.set()
+        await until(pilot, lambda: status(app) == "Stopped.")
+        assert app.screen is studio_screen(app)
+        assert studio.session.accepted is None
 
     drive(app, script)
 

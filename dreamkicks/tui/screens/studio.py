@@ -35,7 +35,7 @@ from dreamkicks.tui.widgets.status import Status
 class StudioScreen(Screen[None]):
     """Paints and searches in a thread of its own, one thing at a time; everything it shows comes back as a message.
 
-    The studio may be called by one thread only, so whatever touches the session waits until the work is done.
+    The studio may be called by one thread only, so whatever changes the session waits until the work is done.
     """
 
     # Priority: Textual has its own ideas of tab and escape.
@@ -108,7 +108,12 @@ class StudioScreen(Screen[None]):
     def action_accept(self) -> None:
         if self._is_free():
             tell = self._on_index(stop := threading.Event())
-            self._begin("naming and searching", stop, lambda: Found(self._studio.accept(on_progress=tell)))
+
+            def check() -> None:
+                if stop.is_set():
+                    raise Cancelled
+
+            self._begin("naming and searching", stop, lambda: Found(self._studio.accept(on_progress=tell, check=check)))
 
     def action_report(self) -> None:
         if not self._is_free():

@@ -44,7 +44,7 @@ class TreeScreen(Screen[Choice | None]):
         super().__init__()
         self._session = session
         self._drawing = drawing
-        self._rows = lineage(session.dreams.values())
+        self._rows = lineage(list(session.dreams.values()))  # a painting under way may add one
 
     def compose(self) -> ComposeResult:
         yield Static(
