@@ -50,6 +50,8 @@ class Stats:
     photos: int
     indexed: int
     encoder: str | None
+    recall: float | None
+    """Of the true ten nearest photos, the share that a search finds; None where all are."""
     generation: int | None
     bytes: int
     brands: dict[str, int]
@@ -297,6 +299,7 @@ class Catalogue:
             photos=self._ask("SELECT count(*) FROM photo")[0][0],
             indexed=0 if loaded is None else len(loaded.keys),
             encoder=None if loaded is None else loaded.encoder,
+            recall=None if loaded is None else loaded.recall,
             generation=None if loaded is None else loaded.generation,
             bytes=files.size_of(self.folder),
             brands=self._count("brand"),

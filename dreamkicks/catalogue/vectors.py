@@ -42,6 +42,8 @@ class Vectors:
     rows: np.ndarray
     index: Any
     """The graph; None where so few vectors are searched exactly."""
+    recall: float | None
+    """How many of the true ten nearest the graph finds, 0..1, as measured when it was made."""
 
     def search(self, query: np.ndarray, count: int, allowed: np.ndarray | None) -> list[tuple[int, float]]:
         """The `count` nearest photos (key, cosine), best first; only those in `allowed` when given."""
@@ -116,7 +118,8 @@ def _read(folder: Path, number: int, digest: str) -> Vectors:
     for start in range(0, len(keys), 1024):  # all at once would hold each of them twice
         rows[start : start + 1024] = index.get(keys[start : start + 1024])
     graph = index if len(keys) > EXACT_BELOW else None
-    return Vectors(number, manifest["encoder"], keys.astype(np.int64), rows, graph)
+    recall = manifest.get("recall_at_10")
+    return Vectors(number, manifest["encoder"], keys.astype(np.int64), rows, graph, recall)
 
 
 def save(folder: Path, encoder: str, keys: np.ndarray, rows: np.ndarray) -> None:
@@ -130,7 +133,6 @@ def save(folder: Path, encoder: str, keys: np.ndarray, rows: np.ndarray) -> None
     data = index.save()
     manifest: dict[str, Any] = {
         "sha256": hashlib.sha256(data).hexdigest(),
-        "count": len(keys),
         "dim": int(rows.shape[1]),
         "encoder": encoder,
     }

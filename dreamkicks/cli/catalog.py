@@ -205,6 +205,8 @@ def stats(as_json: _Json = False) -> None:
     output.line(
         f"{found.products} products, {found.photos} photos, {found.indexed} indexed by {found.encoder}, {found.bytes / 1e6:.1f} MB"
     )
+    if found.recall is not None:
+        output.line(f"a search finds {found.recall:.0%} of the ten nearest photos")
     for label, counts in (("brands", found.brands), ("stores", found.stores)):
         output.line(f"{label}: {', '.join(f'{name} {count}' for name, count in list(counts.items())[:20])}")
     for currency, (low, high) in found.prices.items():
