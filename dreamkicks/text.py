@@ -41,7 +41,9 @@ def check_prompt(text: str) -> str:
 
 def reason(error: BaseException) -> str:
     """What another library's error says in its first line, or its type where it says nothing; without a full stop."""
-    return clean((str(error).strip().splitlines() or [""])[0], 200).rstrip(".") or type(error).__name__
+    first, *more = str(error).strip().splitlines() or [""]
+    said = f"{first} {more[0]}" if more and first.endswith(":") else first
+    return clean(said, 200).rstrip(".") or type(error).__name__
 
 
 def counted(number: int, thing: str) -> str:

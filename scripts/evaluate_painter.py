@@ -293,11 +293,9 @@ def curve(painter: BuiltinPainter, dreams: Sequence[Image.Image], count: int) ->
 def paraphrases(painter: BuiltinPainter, dreams: Sequence[Image.Image]) -> None:
     same = []
     for place, ways in enumerate(tqdm(WAYS, desc="paraphrase")):
-        # What is so already would stay as it is, however it is asked for.
-        edited = ({painter.edit(one, way, place).picture.tobytes() for way in ways} for one in dreams[place:])
-        outcomes = next(
-            pictures for pictures, one in zip(edited, dreams[place:], strict=False) if one.tobytes() not in pictures
-        )
+        # A dream that is so already stays as it is, however it is asked for.
+        edited = ((one, {painter.edit(one, way, place).picture.tobytes() for way in ways}) for one in dreams[place:])
+        outcomes = next((pictures for one, pictures in edited if pictures != {one.tobytes()}), set())
         same.append(len(outcomes) == 1)
     print(f"\nparaphrases: {np.mean(same):.0%} of {len(same)} instructions said five ways give one picture")
 

@@ -6,7 +6,10 @@ The trunk starts from ImageNet weights (Tan & Le 2019, arXiv:1905.11946; the lit
 nothing. Besides the contrast of pictures and words (Radford et al. 2021, arXiv:2103.00020) the embedding is asked for the
 brand, for "is it a sneaker", and for the measured colours and height, so that neighbours agree in what people look at; and for
 what larger models say of the unspoilt picture and of the words (distillation, Hinton et al. 2015, arXiv:1503.02531), of the
-latter also for titles that have no picture. What is in the work folder is not done again: the same command goes on after an interruption.
+latter also for titles that have no picture.
+
+What is in the work folder is not done again: the same command goes on after an interruption. With other data or another config, begin
+with another work folder.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ from transformers import PreTrainedTokenizerFast
 from dreamkicks.files import write_checksums
 from dreamkicks.painter.blueprint import Blueprint
 from dreamkicks.painter.networks import SLOTS, encode_slots
-from scripts.lib.clock import Checkpoint, begin_with
+from scripts.lib.clock import Checkpoint, seed_all
 from scripts.lib.photographs import BRANDS, draw_text, load_photographs
 from scripts.lib.teachers import PICTURE_WIDTH, WORDS_WIDTH, picture_features, words_features
 
@@ -147,7 +150,7 @@ def apart(guess: Tensor, teacher: np.ndarray) -> Tensor:
 
 def train(data: Path, config: dict, work: Path) -> nn.Module:
     """Makes tokenizer and config in `work`, too; returns the trained open_clip model."""
-    begin_with(config["seed"])
+    seed_all(config["seed"])
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # measuring is many small sums: threads only get in each other's way
     pictures, known = load_photographs(data, config["image_size"], work)
@@ -234,7 +237,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("weights/encoder"))
     arguments = parser.parse_args()
     weights = arguments.work / "open_clip_model.safetensors"
-    if not weights.exists():
+    if weights.exists():
+        print(f"{weights} is trained already; without it, it is trained anew")
+    else:
         arguments.work.mkdir(parents=True, exist_ok=True)
         export(train(arguments.data, tomllib.loads(arguments.config.read_text()), arguments.work), weights)
         (arguments.work / CHECKPOINT).unlink(missing_ok=True)

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from dreamkicks.files import write_checksums
 from dreamkicks.painter.networks import LANDMARK_WEIGHT, BlockAutoencoder, DraftPrior
 from dreamkicks.painter.pipeline import SIDE, SneakerPipeline
-from scripts.lib.clock import begin_with, clock, finish
+from scripts.lib.clock import clock, finish, seed_all
 from scripts.lib.decoder import train_decoder
 from scripts.lib.examples import Pool, build_pool, descend, to_band, to_tensor
 from scripts.lib.latents import train_denoiser, train_latents
@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("weights/painter"))
     arguments = parser.parse_args()
     config = tomllib.loads(arguments.config.read_text())
-    begin_with(config["seed"])
+    seed_all(config["seed"])
 
     work = arguments.work
     views, large = load_side_views(arguments.data, work), load_side_views(arguments.data, work, SIDE)

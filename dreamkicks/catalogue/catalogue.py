@@ -25,7 +25,7 @@ from dreamkicks.catalogue import database, shoes, vectors
 from dreamkicks.catalogue.likeness import same_picture, signature
 from dreamkicks.catalogue.photos import faults, keep_photo, photo_path, sweep_photos
 from dreamkicks.catalogue.product import Filters, Finding, Listing, Product, web_address
-from dreamkicks.errors import CatalogueBusy, CatalogueError, PictureError
+from dreamkicks.errors import CatalogueBusy, CatalogueError, PictureError, StorageError
 from dreamkicks.stores.names import style_of
 from dreamkicks.text import clean
 
@@ -254,7 +254,9 @@ class Catalogue:
             unmarked = np.isin(keys[0], unseen)  # an earlier version embedded them
             self._mark(encoder.identity, keys[0][unmarked], rows[0][unmarked])
         have = set(keys[0].tolist())
-        missing = [n for n, digest in wanted.items() if n not in have and photo_path(self.folder, digest).is_file()]
+        missing = [
+            n for n, digest in wanted.items() if n not in have and files.is_file(photo_path(self.folder, digest))
+        ]
         if missing or not whole:
             self._vectors = loaded = None  # each copy of 30,000 photos' vectors is 30 MB
         for start in range(0, len(missing), _BATCH):
@@ -278,8 +280,11 @@ class Catalogue:
     def in_step(self, encoder: str) -> bool:
         """Whether every photo can be found by that encoder's vectors."""
         loaded = self._load_or_none()
-        photos = [row["id"] for row in self._ask("SELECT id FROM photo ORDER BY id")]
-        return not photos if loaded is None else loaded.encoder == encoder and np.array_equal(loaded.keys, photos)
+        count, newest = self._ask("SELECT count(*), max(id) FROM photo")[0]
+        if loaded is None or count == 0:
+            return count == 0 and (loaded is None or len(loaded.keys) == 0)
+        # No id is given twice, so as many with the same last one are the same.
+        return loaded.encoder == encoder and len(loaded.keys) == count and int(loaded.keys[-1]) == newest
 
     def indexed_by(self) -> str | None:
         """The identity of the encoder that made the index; None where there is none to be read."""
@@ -312,7 +317,9 @@ class Catalogue:
         if (state := self._state()) != "ok":  # and nothing that it says can be believed
             return [Problem(f"the database is damaged: {state}", f"move {self.folder} away and import again")]
         back = "run dreamkicks catalog verify --repair, then refresh its shop or import its picture again"
-        problems = [Problem(what, back) for what in faults(self.folder, self._hashes(), on_progress).values()]
+        lost, closed = faults(self.folder, self._hashes(), on_progress)
+        problems = [Problem(what, back) for what in lost.values()]
+        problems += [Problem(what, f"check the rights in {self.folder} and the disk") for what in closed.values()]
         try:
             loaded = vectors.load(self.folder)
         except CatalogueError as error:
@@ -330,15 +337,19 @@ class Catalogue:
 
         A shop's product is due at its next refresh then, which fetches its photo again. Call it inside `writing`: nobody else
         is then between writing a file and its row. Returns what was forgotten. Raises CatalogueError when the database is
-        damaged, and then deletes nothing.
+        damaged, StorageError when a photo can't be read, and then deletes nothing.
         """
         if (state := self._state()) != "ok":
             raise database.unusable(self.folder, sqlite3.DatabaseError(state))
-        lost = faults(self.folder, self._hashes(), on_progress)
+        lost, closed = faults(self.folder, self._hashes(), on_progress)
+        if closed:
+            what = next(iter(closed.values()))
+            raise StorageError(f"{what.capitalize()}. Check the rights in {self.folder} and the disk.")
         with self.transaction() as base:
             for digest in lost:
                 base.execute(
-                    "UPDATE listing SET stamp = NULL, fingerprint = '' WHERE (store, key) IN "
+                    # As the refresh marks what it has not all pictures of: the offer is as it was.
+                    "UPDATE listing SET stamp = NULL, fingerprint = '?' || ltrim(fingerprint, '?') WHERE (store, key) IN "
                     "(SELECT store, key FROM product JOIN photo ON photo.product = product.id WHERE hash = ?)",
                     (digest,),
                 )

@@ -33,21 +33,23 @@ def keep_photo(folder: Path, picture: Image.Image) -> str:
     return digest
 
 
-def faults(folder: Path, digests: list[str], on_progress: Callable[[int, int], None] | None = None) -> dict[str, str]:
-    """What is wrong with the files of photos, by their hash; nothing of those that are in order."""
-    wrong = {}
+def faults(
+    folder: Path, digests: list[str], on_progress: Callable[[int, int], None] | None = None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What is wrong with the files of photos, by their hash: of those that are lost, and of those that may be there and can't be read."""
+    lost, closed = {}, {}
     for place, digest in enumerate(digests):
         if on_progress and place % 50 == 0:
             on_progress(place, len(digests))
         path = photo_path(folder, digest)
         try:
             if sha256(path) != digest:
-                wrong[digest] = f"photo {path.name} is damaged"
+                lost[digest] = f"photo {path.name} is damaged"
         except FileNotFoundError:
-            wrong[digest] = f"photo {path.name} is missing"
+            lost[digest] = f"photo {path.name} is missing"
         except OSError as error:
-            wrong[digest] = f"photo {path.name} can't be read ({error.strerror})"
-    return wrong
+            closed[digest] = f"photo {path.name} can't be read ({error.strerror})"
+    return lost, closed
 
 
 def sweep_photos(folder: Path, named: set[str]) -> None:

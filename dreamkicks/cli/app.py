@@ -35,7 +35,7 @@ def studio(
     ] = None,
     offline: Annotated[bool | None, typer.Option("--offline", help="Never open a connection.")] = None,
     graphics: Annotated[
-        Literal["auto", "kitty", "sixel", "halfcell", "none"] | None, typer.Option(help="How the studio draws.")
+        Literal["auto", "kitty", "sixel", "halfcell", "none"] | None, typer.Option(help="How pictures are drawn.")
     ] = None,
     model: Model = None,
     begin: Annotated[

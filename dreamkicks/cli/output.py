@@ -88,18 +88,18 @@ def findings(found: Sequence[Finding]) -> None:
     for finding in found:
         product = finding.product
         concept = product.store == CONCEPTS
-        price = "concept" if concept else product.price_tag + _sold_out(product)
+        price = "concept" if concept else _told(product.price_tag, product)
         where = "not for sale" if concept else product.url or product.store
         rows.append([str(finding.rank), f"{finding.score:.3f}", product.brand, product.title, price, where])
         for offer in finding.also:
-            rows.append(
-                ["", "", "", f"also at {offer.store}{_sold_out(offer)}", offer.price_tag, offer.url or offer.store]
-            )
+            shop = f"also at {offer.store}"
+            rows.append(["", "", "", shop, _told(offer.price_tag, offer), offer.url or offer.store])
     table(["#", "score", "brand", "title", "price", "where"], rows)
 
 
-def _sold_out(product: Product) -> str:
-    return "" if product.available else ", sold out"
+def _told(price: str, product: Product) -> str:
+    """A price, and whether it is too late."""
+    return price if product.available else f"{price}, sold out".removeprefix(", ")
 
 
 def brands(verdict: Verdict) -> str:

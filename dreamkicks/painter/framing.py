@@ -47,8 +47,9 @@ def _from_paper(picture: Image.Image) -> Image.Image | None:
     if mask.any(0).sum() < 64 or mask.any(1).sum() < 32:
         return None
     left, top, right, bottom = (edge * SIDE / 512 for edge in _box(mask))
+    large = abs(right - left - WIDTH) <= _SLACK or abs(bottom - top - TALLEST) <= _SLACK
     # What reaches above the rows that are painted would stay as it is.
-    if abs(right - left - WIDTH) <= _SLACK and abs(bottom - GROUND) <= _SLACK and top >= CROP[0]:
+    if large and abs(bottom - GROUND) <= _SLACK and top >= CROP[0]:
         if picture.size == (SIDE, SIDE) and paper.min() >= PAPER:
             return picture
         return fit_square(whitened, SIDE)

@@ -57,7 +57,7 @@ def entries(store: Store, fetcher: Fetcher) -> Iterator[Entry]:
                 if url not in seen and len(seen) < _SITEMAPS:
                     seen.add(url)
                     waiting.append(url)
-                elif url not in seen:
+                elif url not in seen and not failed:
                     failed.append(FetchFailed(f"{store.site} has more than {_SITEMAPS} sitemaps", lasting=True))
             elif wanted.search(_path(url)):
                 listed += 1
@@ -78,7 +78,7 @@ def _listed(
     try:
         yield from _locations(fetcher.get(store, sitemap, SITEMAP), sitemap)
     except (FetchFailed, NotAllowed) as error:
-        failed.append(error)
+        failed.append(error)  # at most one for each sitemap
 
 
 def _path(url: str) -> str:

@@ -33,11 +33,11 @@ def entries(store: Store, fetcher: Fetcher) -> Iterator[Entry]:
                     yield entry
             if not products:
                 break
-            if page == _PAGES and len(products) == _A_PAGE:
-                raise FetchFailed(
-                    f"{store.site} lists more than 25,000 products in {collection}; name smaller collections",
-                    lasting=True,
-                )
+        else:
+            raise FetchFailed(
+                f"{store.site} lists more than 25,000 products in {collection}; name smaller collections",
+                lasting=True,
+            )
 
 
 def _products(body: bytes, url: str) -> list[Any]:

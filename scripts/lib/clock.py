@@ -28,8 +28,8 @@ def clock(minutes: float, name: str, spent: float = 0.0, step: int = 0) -> Itera
             step += 1
 
 
-def begin_with(seed: int) -> None:
-    """All random numbers that training draws."""
+def seed_all(seed: int) -> None:
+    """Every source of random numbers that training draws from."""
     for source in (random.seed, np.random.seed, torch.manual_seed):
         source(seed)
 
@@ -47,12 +47,12 @@ class Checkpoint:
             self._spent, self._step = saved["spent"], saved["step"]
 
     def steps(self, minutes: float, name: str) -> Iterator[tuple[int, float]]:
-        """Those of a clock that was stopped with the training; the parts are kept from time to time.
+        """Steps of a clock that stood still while training did; the parts are kept from time to time.
 
-        After a stop the random numbers are others, or each sitting would draw the same examples again.
+        After a stop other random numbers come, or each sitting would draw the same examples again.
         """
         if self._step:
-            begin_with(self._step)
+            seed_all(self._step)
         kept = time.monotonic()
         for step, done in clock(minutes, name, self._spent, self._step):
             yield step, done

@@ -83,8 +83,10 @@ def test_what_stands_higher_than_the_painter_paints_is_set_smaller() -> None:
     boot = Image.new("RGB", (256, 256), "white")
     ImageDraw.Draw(boot).rectangle((12, 20, 120, 228), fill="navy")
     ImageDraw.Draw(boot).rectangle((12, 150, 243, 228), fill="navy")
-    inside = outline(np.asarray(frame(boot)))
+    framed = frame(boot)
+    inside = outline(np.asarray(framed))
     assert inside[CROP[0] :].any() and not inside[: CROP[0]].any()
+    assert frame(framed) is framed
 
 
 def test_a_floor_with_nothing_on_it_is_only_fitted_in() -> None:

@@ -179,18 +179,19 @@ def test_the_painter(data: Path, tmp_path: Path, run: Callable[..., None], monke
     from scripts.lib import clock, one_step
 
     config = tmp_path / "painter.toml"
-    config.write_text(PAINTER)
+    config.write_text(PAINTER.replace("[one_step]\nminutes = 0.05", "[one_step]\nminutes = 10"))
     arguments = (data, "--config", config, "--work", tmp_path / "work", "--out", tmp_path / "painter")
     # Stopped in the last stage, it goes on there: what was finished is not touched.
     monkeypatch.setattr(clock, "KEPT_EVERY", 0.0)
     with monkeypatch.context() as stopped:
-        left = iter(range(3))
+        left = iter(range(1))
         stopped.setattr(one_step, "descend", lambda *_: next(left))
         with pytest.raises(StopIteration):
             run(train_painter.main, *arguments)
     kept = tmp_path / "work" / "one_step.pt"
     assert kept.exists() and not (tmp_path / "painter").exists()
     made = stamps(tmp_path / "work", but=kept)
+    config.write_text(PAINTER)
     run(train_painter.main, *arguments)
     assert not kept.exists()
     assert stamps(tmp_path / "work").items() > made.items()
@@ -358,9 +359,9 @@ def test_training_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pyte
         return taken
 
     first, second = torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)
-    clock.begin_with(7)
+    clock.seed_all(7)
     before = sitting(first, 5)
-    clock.begin_with(7)
+    clock.seed_all(7)
     after = sitting(second, 0)
     assert after == [] and second.weight[0, 0] == 3  # as kept after the fourth step: the fifth was cut off
     after = sitting(second, 3)

@@ -178,6 +178,17 @@ def test_a_host_that_is_down_is_given_up(shop: FakeShop, fetcher: Fetcher) -> No
     assert not shop.asked("/d")
 
 
+def test_a_host_that_answers_in_between_is_not_down(shop: FakeShop, fetcher: Fetcher) -> None:
+    for name in "abc":
+        shop.vice(f"/{name}", *[refuses(502)] * 5)
+        with pytest.raises(FetchFailed, match="502"):
+            fetcher.get(shop.store(), page(shop, f"/{name}"), PAGE)
+        shop.places[f"/{name}{name}"] = refuses(404)
+        with pytest.raises(FetchFailed, match="404"):
+            fetcher.get(shop.store(), shop.site + f"/{name}{name}", PAGE)
+    assert fetcher.get(shop.store(), page(shop, "/d"), PAGE)
+
+
 def test_a_cancel_ends_the_waiting(shop: FakeShop, tmp_path: Path) -> None:
     fetcher = Fetcher(Cache(tmp_path / "own.db", 0), network=shop.network())
     shop.vice("/a", refuses(429, Retry_After="250"))

@@ -1,5 +1,5 @@
 -- No id is given twice, as SQLite would give a deleted photo's to the next: vectors are kept by it. All get new ones, because
--- what was mixed up before can't be told; the next search indexes them.
+-- what was mixed up before can't be told, beyond those of any vector; the next search indexes them.
 CREATE TABLE photo_of_product (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     product INTEGER NOT NULL REFERENCES product (id) ON DELETE CASCADE,
@@ -11,7 +11,7 @@ CREATE TABLE photo_of_product (
     UNIQUE (product, source)
 );
 INSERT INTO photo_of_product (id, product, source, hash, address, signature)
-SELECT id + (SELECT max(id) FROM photo), product, source, hash, address, signature FROM photo ORDER BY id;
+SELECT id + 1000000000, product, source, hash, address, signature FROM photo ORDER BY id;
 DROP TABLE photo;
 ALTER TABLE photo_of_product RENAME TO photo;
 CREATE INDEX photo_source ON photo (source);
