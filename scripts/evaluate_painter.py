@@ -132,6 +132,11 @@ def shrunk(picture: Image.Image, size: int) -> Image.Image:
     return picture.resize((size, size), Image.Resampling.LANCZOS).resize(picture.size, Image.Resampling.LANCZOS)
 
 
+def bare(picture: Image.Image) -> Image.Image:
+    """In grey, with the detail of 64 px: a known shoe would be softly painted, in the colours that the words say."""
+    return shrunk(picture.convert("L").convert("RGB"), SIDE // 4)
+
+
 def remembered(picture: np.ndarray, angle: float) -> Image.Image:
     """What a dream would be like that is a training photograph: softly painted, and in other colours."""
     turned, _ = turn_hue(picture, Blueprint(), angle)
@@ -157,12 +162,7 @@ def realism(painter: BuiltinPainter, data: Path, work: Path, count: int) -> tupl
     dreams = [
         painter.imagine(random_prompt(random.Random(seed)), seed).picture for seed in tqdm(range(count), desc="dream")
     ]
-    real, dreamt = features(held), features(dreams)
-    kept = work / f"judged-{len(train)}.npy"
-    if not kept.exists():
-        keep_rows(kept, features(photographs(train)))
-    known = load_rows(kept, len(train))
-    some = known[: len(held)]
+    real, dreamt, some = (features(pictures) for pictures in (held, dreams, photographs(train[: len(held)])))
     print(
         f"\n| realism, {len(held)} held-out photographs against | Fréchet distance | kernel distance x 1000 |\n|---|---|---|"
     )
@@ -171,15 +171,16 @@ def realism(painter: BuiltinPainter, data: Path, work: Path, count: int) -> tupl
         against[f"the same photographs with the detail of {size} px"] = features(shrunk(one, size) for one in held)
     for name, other in against.items():
         print(f"| {name} | {frechet(real, other):.1f} | {1000 * kernel(real, other):.2f} |")
-    copied = features(remembered(views.pictures[row], draw.uniform(0.5, 5.8)) for row in train[: len(held)])
-    novelty(
-        {
-            "held-out photographs": real,
-            "random dreams": dreamt,
-            "training photographs, softened and in other hues": copied,
-        },
-        known,
-    )
+    kept = work / f"judged-bare-{len(train)}.npy"
+    if not kept.exists():
+        keep_rows(kept, features(map(bare, photographs(train))))
+    copied = [remembered(views.pictures[row], draw.uniform(0.5, 5.8)) for row in train[: len(held)]]
+    shown = {
+        "held-out photographs": held,
+        "random dreams": dreams,
+        "training photographs, softened and in other hues": copied,
+    }
+    novelty({name: features(map(bare, pictures)) for name, pictures in shown.items()}, load_rows(kept, len(train)))
     same = features(painter.imagine("a red low-top with a white sole", seed).picture for seed in range(32))
     variety({"dreams of one prompt": same, "random dreams": dreamt, "held-out photographs": real})
     print("\n| within reach of each other | recall of held-out photographs | precision |\n|---|---|---|")
@@ -190,7 +191,10 @@ def realism(painter: BuiltinPainter, data: Path, work: Path, count: int) -> tupl
 
 
 def novelty(rows: dict[str, np.ndarray], known: np.ndarray) -> None:
-    print(f"\n| new, not remembered: cosine distance to the nearest of {len(known)} training photographs ", end="")
+    print(
+        f"\n| new, not remembered: cosine distance to the nearest of {len(known)} training photographs, in grey, 64 px ",
+        end="",
+    )
     print("| median | 5th percentile |\n|---|---|---|")
     for name, features in rows.items():
         far = nearest(features, known)
