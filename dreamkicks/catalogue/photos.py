@@ -36,7 +36,7 @@ def keep_photo(folder: Path, picture: Image.Image) -> str:
 def faults(
     folder: Path, digests: list[str], on_progress: Callable[[int, int], None] | None = None
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """What is wrong with the files of photos, by their hash: of those that are lost, and of those that may be there and can't be read."""
+    """What is wrong with the files of photos, by their hash: those that are lost, and those that can't be read and may be whole."""
     lost, closed = {}, {}
     for place, digest in enumerate(digests):
         if on_progress and place % 50 == 0:

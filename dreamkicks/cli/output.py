@@ -125,9 +125,8 @@ def show(picture: Image.Image) -> None:
     """Draw a picture where results go, if that is a terminal."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return
-    with contextlib.suppress(
-        Exception
-    ):  # it asks the terminal what it can do, and raises what it likes where there is no answer
+    # It asks the terminal what it can do, and raises what it likes where there is no answer.
+    with contextlib.suppress(Exception):
         from textual_image.renderable import Image as Renderable
 
         Console().print(Renderable(picture, width=40, height="auto"))

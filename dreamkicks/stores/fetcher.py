@@ -35,7 +35,7 @@ from dreamkicks.text import clean
 AGENT = "dreamkicks"
 _BACK_OFF = wait_exponential(multiplier=2, max=120) + wait_random(0, 2)
 _HOPS = 5
-_LONGEST_ADDRESS = 2000
+LONGEST_ADDRESS = 2000
 _ROBOTS_FOR = 86_400
 _LONGEST_WAIT = 300.0
 """Seconds that a shop may make us wait (Retry-After, Crawl-delay); one that wants more is left alone until the next run."""
@@ -224,8 +224,8 @@ class Fetcher:
     def _allowed(self, store: Store, url: str, kind: Kind) -> httpx.URL:
         """The parsed address when the store may lead there."""
         shown = clean(url, 200)
-        if len(url) > _LONGEST_ADDRESS:
-            raise NotAllowed(f"'{shown}' is longer than {_LONGEST_ADDRESS:,} characters")
+        if len(url) > LONGEST_ADDRESS:
+            raise NotAllowed(f"'{shown}' is longer than {LONGEST_ADDRESS:,} characters")
         try:
             address = httpx.URL(url).copy_with(fragment=None)
             netloc = address.netloc.decode("ascii")

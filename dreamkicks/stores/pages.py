@@ -16,7 +16,7 @@ from defusedxml.ElementTree import iterparse
 from selectolax.lexbor import LexborHTMLParser
 
 from dreamkicks.errors import FetchFailed, NotAllowed, StoreError
-from dreamkicks.stores.fetcher import PAGE, SITEMAP, Fetcher
+from dreamkicks.stores.fetcher import LONGEST_ADDRESS, PAGE, SITEMAP, Fetcher
 from dreamkicks.stores.money import lowest, price_of
 from dreamkicks.stores.names import brand_of, style_of, title_of
 from dreamkicks.stores.network import gunzip
@@ -27,7 +27,6 @@ _SITEMAPS = 500
 _ENTRIES = 100_000
 _HELD = 20_000
 """Elements of a sitemap that are held at once: those of one page, which may have a thousand pictures."""
-_LONGEST = 2000
 _DEPTH = 20
 _SELLING = (
     "instock",
@@ -110,7 +109,7 @@ def _locations(body: bytes, name: str) -> Iterator[tuple[str, str, str | None]]:
             kind = element.tag.rpartition("}")[2]
             if kind in ("url", "sitemap"):
                 fields = {child.tag.rpartition("}")[2]: (child.text or "").strip() for child in element}
-                if (url := fields.get("loc")) and len(url) <= _LONGEST:
+                if (url := fields.get("loc")) and len(url) <= LONGEST_ADDRESS:
                     yield kind, url, clean(fields.get("lastmod", ""), 40) or None
             if len(inside) == 1:  # a child of the root is over
                 inside[0].clear()
