@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from dreamkicks.files import write_checksums
-from dreamkicks.painter.networks import LANDMARK_WEIGHT, BlockAutoencoder, DraftPrior
+from dreamkicks.painter.networks import LANDMARK_WEIGHT, DraftPrior, LappedAutoencoder
 from dreamkicks.painter.pipeline import SIDE, SneakerPipeline
 from scripts.lib.clock import clock, finish, seed_all
 from scripts.lib.decoder import train_decoder
@@ -35,24 +35,43 @@ from scripts.lib.sideviews import SideViews, load_side_views
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def principal_components(pictures: np.ndarray, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean, leading components and latent scales of 8 x 8 blocks."""
-    blocks = F.unfold(to_tensor(pictures), 8, stride=8).permute(0, 2, 1).reshape(-1, 192)
+def lapped_blocks() -> Tensor:
+    """The 192 pixels of 8 x 8 blocks as orthonormal patterns (192, 3, 16, 16) that fade into those of the blocks around.
+
+    A lapped orthogonal transform is a filter across the borders of blocks before one of the blocks (Tran et al. 2003,
+    doi:10.1109/TSP.2003.811222); a constant stays what it is.
+    """
+    place = torch.arange(4, dtype=torch.float64)
+    unit, flip = torch.eye(4, dtype=torch.float64), torch.eye(4, dtype=torch.float64).flip(0)
+    second = torch.cos(torch.pi / 8 * place[:, None] * (2 * place + 1)) * 0.5**0.5
+    second[0] *= 0.5**0.5
+    fourth = torch.cos(torch.pi / 16 * (2 * place[:, None] + 1) * (2 * place + 1)) * 0.5**0.5
+    butterfly = torch.cat([torch.cat([unit, flip], dim=1), torch.cat([flip, -unit], dim=1)])
+    border = butterfly @ torch.block_diag(unit, flip @ second.T @ fourth @ flip) @ butterfly / 2
+    spread = torch.zeros(16, 8, dtype=torch.float64)
+    spread[:8, :4], spread[8:, 4:] = border.T[:, 4:], border.T[:, :4]
+    pixels = torch.eye(192, dtype=torch.float64).view(192, 3, 8, 8)
+    return torch.einsum("ip,ncpq,jq->ncij", spread, pixels, spread).float()
+
+
+def principal_components(pictures: np.ndarray, count: int) -> tuple[Tensor, Tensor]:
+    """Leading components (count, 3, 16, 16) of lapped blocks, less paper, and latent scales (count,)."""
+    patterns = lapped_blocks()
+    blocks = F.conv2d(to_tensor(pictures) - 1, patterns, stride=8, padding=4).permute(0, 2, 3, 1).reshape(-1, 192)
     blocks = blocks[blocks.std(1) > 0.01]  # paper says nothing
-    mean = blocks.mean(0)
-    values, vectors = torch.linalg.eigh((blocks - mean).T @ (blocks - mean) / len(blocks))
+    values, vectors = torch.linalg.eigh(blocks.T @ blocks / len(blocks))
     deviation = values.flip(0)[:count].sqrt()
     scale = deviation / (deviation / deviation[0]).sqrt()
     latents_power = (deviation / scale).square().mean().sqrt()
-    return mean, vectors.flip(1).T[:count].contiguous(), scale * latents_power
+    return torch.einsum("cn,nkij->ckij", vectors.flip(1).T[:count], patterns), scale * latents_power
 
 
-def train_autoencoder(views: SideViews, large: SideViews, config: dict, work: Path) -> BlockAutoencoder:
+def train_autoencoder(views: SideViews, large: SideViews, config: dict, work: Path) -> LappedAutoencoder:
     """A decoder that gives the fixed linear latents their detail back: L1 and gradient loss."""
     if (work / "autoencoder").exists():
-        return BlockAutoencoder.from_pretrained(work / "autoencoder" / "vae")
+        return LappedAutoencoder.from_pretrained(work / "autoencoder" / "vae")
     train = np.flatnonzero(~views.held)
-    model = BlockAutoencoder(latent_channels=config["latent_channels"])
+    model = LappedAutoencoder(latent_channels=config["latent_channels"])
     sample = views.pictures[np.sort(np.random.default_rng(0).choice(train, min(1500, len(train)), replace=False))]
     model.set_components(*principal_components(sample, config["latent_channels"]))
     model.to(DEVICE, memory_format=torch.channels_last)

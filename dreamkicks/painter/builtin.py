@@ -154,7 +154,7 @@ class BuiltinPainter:
 
     def _tell(self, run: _Run, guess: Tensor) -> None:
         # The linear half of the decoder costs 1 ms: blocky, half size, and true in colour and shape.
-        run.tell(self._pipeline.vae.synthesis(guess))
+        run.tell(self._pipeline.vae.synthesise(guess))
 
 
 def _is_as_high(shown: Blueprint, asked: Blueprint) -> bool:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from dreamkicks.painter.blueprint import Blueprint
 from dreamkicks.painter.measure import Measured, measure
-from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, DraftPrior, encode_slots
+from dreamkicks.painter.networks import BlueprintEncoder, DraftPrior, LappedAutoencoder, encode_slots
 from dreamkicks.painter.shape import between_edges, landmarks, silhouette, tall, warp, with_sole, with_upper
 
 SIDE = 256
@@ -69,7 +69,7 @@ class SneakerPipeline(DiffusionPipeline):
 
     def __init__(
         self,
-        vae: BlockAutoencoder,
+        vae: LappedAutoencoder,
         prior: DraftPrior,
         reader: BlueprintEncoder,
         unet: UNet2DConditionModel,
@@ -83,7 +83,7 @@ class SneakerPipeline(DiffusionPipeline):
         """The pipeline in `folder`, safetensors only, without asking the hub for anything."""
         logging.disable_progress_bar()  # one for the shards of 40 MB is noise
         parts: dict[str, type[ModelMixin]] = {
-            "vae": BlockAutoencoder,
+            "vae": LappedAutoencoder,
             "prior": DraftPrior,
             "reader": BlueprintEncoder,
             "unet": UNet2DConditionModel,
@@ -160,7 +160,7 @@ class SneakerPipeline(DiffusionPipeline):
         noise = self.noise((_TRIES, self.prior.config.components), generator)
         shape, look = self.prior.decode(self.prior.sample(noise, values, present, design))
         sources = sketch(self.prior, self.vae, shape, look)
-        best = nearest(self.vae.synthesis(sources), blueprint)
+        best = nearest(self.vae.synthesise(sources), blueprint)
         return sources[best : best + 1], shape[best : best + 1]
 
     def bend(self, picture: Tensor, seen: Measured, sole_height: float, strength: float) -> Tensor:
@@ -304,11 +304,11 @@ def _even(maps: Tensor, width: int) -> Tensor:
     return F.avg_pool2d(maps, width, 1, width // 2, count_include_pad=False)
 
 
-def sketch(prior: DraftPrior, vae: BlockAutoencoder, shape: Tensor, look: Tensor) -> Tensor:
+def sketch(prior: DraftPrior, vae: LappedAutoencoder, shape: Tensor, look: Tensor) -> Tensor:
     """Drafts of landmarks (n, LANDMARKS) and looks (n, channels, 8, 16) on the mean shape, as latents (n, channels, 12, 16)."""
     rows = HALF.stop - HALF.start
-    picture = F.pad(vae.synthesis(look), (0, 0, rows - STAND, 0), value=1.0)
-    return vae.analysis(warp(picture, prior.mean_shape.expand(len(shape), -1), shape, rows))
+    picture = F.pad(vae.synthesise(look), (0, 0, rows - STAND, 0), value=1.0)
+    return vae.analyse(warp(picture, prior.mean_shape.expand(len(shape), -1), shape, rows))
 
 
 def in_band(shape: Tensor) -> Tensor:
@@ -318,10 +318,10 @@ def in_band(shape: Tensor) -> Tensor:
     return shape
 
 
-def on_mean_shape(vae: BlockAutoencoder, mean_shape: Tensor, pictures: Tensor, shape: Tensor) -> Tensor:
+def on_mean_shape(vae: LappedAutoencoder, mean_shape: Tensor, pictures: Tensor, shape: Tensor) -> Tensor:
     """Latents (n, channels, 8, 16) of pictures (n, 3, 96, 128) with landmarks (n, LANDMARKS), bent to `mean_shape` (LANDMARKS,)."""
     bent = warp(pictures, shape, mean_shape.expand(len(shape), -1), pictures.shape[2])
-    return vae.analysis(bent[:, :, -STAND:])
+    return vae.analyse(bent[:, :, -STAND:])
 
 
 def nearest(pictures: Tensor, asked: Blueprint) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from dreamkicks.painter.networks import BlockAutoencoder
+from dreamkicks.painter.networks import LappedAutoencoder
 from scripts.lib.clock import Checkpoint, finish
 from scripts.lib.critic import CELL, Adversary, adversarial
 from scripts.lib.examples import descend, to_band
@@ -22,14 +22,14 @@ PART = (8, 10)
 
 
 def train_decoder(
-    vae: BlockAutoencoder, large: SideViews, config: dict, work: Path, device: torch.device
-) -> BlockAutoencoder:
+    vae: LappedAutoencoder, large: SideViews, config: dict, work: Path, device: torch.device
+) -> LappedAutoencoder:
     """The decoder against a critic, as in latent diffusion (Rombach et al. 2022, arXiv:2112.10752), on parts of photographs.
 
     L1 alone leaves it soft. It is shown no dreams yet: on even latents a critic makes it paint a lattice.
     """
     if (folder := work / "decoder").exists():
-        return BlockAutoencoder.from_pretrained(folder / "vae")
+        return LappedAutoencoder.from_pretrained(folder / "vae")
     vae.to(device, memory_format=torch.channels_last).train()
     train = np.flatnonzero(~large.held)
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from dreamkicks.painter.blueprint import BRANDS, Blueprint, Lab
 from dreamkicks.painter.measure import Measured, measure, oddness
-from dreamkicks.painter.networks import SLOTS, BlockAutoencoder, DraftPrior, encode_slots
+from dreamkicks.painter.networks import SLOTS, DraftPrior, LappedAutoencoder, encode_slots
 from dreamkicks.painter.pipeline import CROP, HALF, on_mean_shape, sketch
 from dreamkicks.painter.shape import landmarks
 from scripts.lib import pairs
@@ -108,7 +108,7 @@ def distance(one: Lab, other: Lab) -> float:
 
 
 @torch.no_grad()
-def build_pool(views: SideViews, vae: BlockAutoencoder, designs: int, seed: int, work: Path) -> Pool:
+def build_pool(views: SideViews, vae: LappedAutoencoder, designs: int, seed: int, work: Path) -> Pool:
     """Measure and spoil every training picture once; only latents are kept. They are sorted into so many `designs`."""
     file = work / "pool.pt"
     if file.exists():
@@ -128,10 +128,10 @@ def build_pool(views: SideViews, vae: BlockAutoencoder, designs: int, seed: int,
         examples = spoil(np.asarray(views.pictures[i]), found, everyone, other, draw)
         targets, sources, blueprints, slots, untouched = zip(*examples, strict=True)
         pictures, shape = to_tensor(np.stack(targets)), shapes[i].expand(len(targets), -1)
-        columns["target"].append(vae.analysis(pictures).half())
+        columns["target"].append(vae.analyse(pictures).half())
         columns["shape"].append(shape.half())
         columns["look"].append(on_mean_shape(vae, mean_shape, pictures, shape).half())
-        columns["source"].append(vae.analysis(to_tensor(np.stack(sources))).half())
+        columns["source"].append(vae.analyse(to_tensor(np.stack(sources))).half())
         values, present = encode_slots(blueprints)
         columns["values"].append(values)
         columns["present"].append(present)
@@ -141,7 +141,7 @@ def build_pool(views: SideViews, vae: BlockAutoencoder, designs: int, seed: int,
         columns["photograph"].append(torch.tensor(untouched))
         columns["index"].append(torch.full((len(slots),), int(i)))
     looks = torch.cat([look[:1] for look in columns["look"]]).float()
-    grey = torch.cat([vae.synthesis(part).mean(1) for part in looks.split(512)])
+    grey = torch.cat([vae.synthesise(part).mean(1) for part in looks.split(512)])
     groups = group(grey.numpy(), torch.stack(list(shapes.values())).numpy(), designs)
     columns["design"] = [torch.full((len(c),), int(g)) for c, g in zip(columns["slot"], groups, strict=True)]
     pool = Pool(**{name: torch.cat(parts) for name, parts in columns.items()})
@@ -150,7 +150,7 @@ def build_pool(views: SideViews, vae: BlockAutoencoder, designs: int, seed: int,
 
 
 @torch.no_grad()
-def drafts(prior: DraftPrior, vae: BlockAutoencoder, pool: Pool, pick: Tensor, told: Tensor) -> Tensor:
+def drafts(prior: DraftPrior, vae: LappedAutoencoder, pool: Pool, pick: Tensor, told: Tensor) -> Tensor:
     """What the prior could have made of some targets: noise laid over their codes, and taken away again by the prior.
 
     So the painter learns to put right what the prior gets wrong, while the target is still known.
@@ -170,22 +170,23 @@ def shape_of(seen: Measured) -> Tensor:
     return shape
 
 
-def batch_of(
-    pool: Pool, prior: DraftPrior, vae: BlockAutoencoder, pick: Tensor, edit: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Of the examples `pick` (n,): targets, sources, slot values and which slots are told.
-
-    The source of those to `edit` (n,) bool is the spoilt picture, of the others a draft of the target.
-    """
-    target, values, shown = pool.target[pick].float(), pool.values[pick], pool.present[pick]
+def asked_of(pool: Pool, pick: Tensor, edit: Tensor) -> tuple[Tensor, Tensor]:
+    """Slot values of the examples `pick` (n,) and which slots are told, to imagine them or to `edit` (n,) bool."""
+    values, shown = pool.values[pick], pool.present[pick]
     size = len(pick)
     # Imagining: any subset of what is shown may be told. Editing: the spoilt slot, seldom more.
     told = torch.rand(shown.shape) < torch.rand(size, 1) * 0.9 + 0.1
     few = torch.rand(shown.shape) < 0.25 * (torch.rand(size, 1) < 0.3)
     told = torch.where(edit[:, None], few, told)
     told[torch.arange(size), pool.slot[pick]] |= edit
-    told &= (torch.rand(size, 1) > 0.1) & shown
+    return values, told & (torch.rand(size, 1) > 0.1) & shown
+
+
+def sources_of(
+    pool: Pool, prior: DraftPrior, vae: LappedAutoencoder, pick: Tensor, edit: Tensor, told: Tensor
+) -> Tensor:
+    """What the examples `pick` (n,) are painted over: those to `edit` (n,) bool the spoilt picture, the others a draft of the target."""
     source = pool.source[pick].float()
     source = source + 0.03 * torch.randn_like(source)
     source[~edit] = drafts(prior, vae, pool, pick[~edit], told[~edit])
-    return target, source, values, told
+    return source

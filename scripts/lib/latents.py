@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, DraftPrior
+from dreamkicks.painter.networks import BlueprintEncoder, DraftPrior, LappedAutoencoder
 from dreamkicks.painter.pipeline import sketch
 from scripts.lib.clock import Checkpoint, finish
 from scripts.lib.critic import Adversary, adversarial, shifted
-from scripts.lib.examples import Pool, batch_of, descend
+from scripts.lib.examples import Pool, asked_of, descend, sources_of
 
 
 def make_unet(config: dict, latent_channels: int) -> UNet2DConditionModel:
@@ -42,7 +42,7 @@ def make_unet(config: dict, latent_channels: int) -> UNet2DConditionModel:
 
 
 def train_denoiser(
-    pool: Pool, prior: DraftPrior, vae: BlockAutoencoder, config: dict, work: Path, device: torch.device
+    pool: Pool, prior: DraftPrior, vae: LappedAutoencoder, config: dict, work: Path, device: torch.device
 ) -> tuple[UNet2DConditionModel, BlueprintEncoder]:
     """In one step from noise, as near to the targets' latents as can be: what `train_latents` begins with."""
     if (folder := work / "denoiser").exists():
@@ -63,7 +63,9 @@ def train_denoiser(
         optimiser.param_groups[0]["lr"] = config["learning_rate"] * min(1, step / 100) * max(0.02, 1 - done)
         pick = torch.randint(len(pool.slot), (config["batch"],))
         edit = torch.rand(len(pick)) < config["edit_share"]
-        target, source, values, told = (t.to(device) for t in batch_of(pool, prior, vae, pick, edit))
+        values, told = asked_of(pool, pick, edit)
+        source = sources_of(pool, prior, vae, pick, edit, told)
+        target, source, values, told = (t.to(device) for t in (pool.target[pick].float(), source, values, told))
         loss = F.mse_loss(paint(unet, reader, target, source, values, told, times(edit).to(device)), target)
         descend(loss, optimiser)
         ema.step(parameters)
@@ -80,7 +82,7 @@ def train_denoiser(
 def train_latents(
     pool: Pool,
     prior: DraftPrior,
-    vae: BlockAutoencoder,
+    vae: LappedAutoencoder,
     unet: UNet2DConditionModel,
     reader: BlueprintEncoder,
     config: dict,
@@ -97,7 +99,7 @@ def train_latents(
     prior.to(device)
     for part in (vae, unet, reader):
         part.to(device, memory_format=torch.channels_last).train()
-    some = vae.synthesis(pool.target[torch.randint(len(pool.slot), (64,))].float().to(device))
+    some = vae.synthesise(pool.target[torch.randint(len(pool.slot), (64,))].float().to(device))
     adversary = Adversary(some, config["critic_rate"])
     parameters = [*unet.parameters(), *reader.parameters()]
     ours = adversarial(parameters, config["learning_rate"])
@@ -113,7 +115,7 @@ def train_latents(
         )
         target, source, values, told = (t.to(device) for t in shown)
         guess = paint(unet, reader, target, source, values, told, times(edit).to(device))
-        pictures, real, drafted = (vae.synthesis(one) for one in (guess, target, source[again:]))
+        pictures, real, drafted = (vae.synthesise(one) for one in (guess, target, source[again:]))
         persuaded, unlike = adversary.face(*shifted([pictures, real], 4), ~edit.to(device))
         latent, unlike = F.mse_loss(guess[:again], target[:again]), unlike[:again].mean()
         strayed = F.l1_loss(F.avg_pool2d(pictures[again:], 8), F.avg_pool2d(drafted, 8))
@@ -135,21 +137,23 @@ def kept(folder: Path) -> tuple[UNet2DConditionModel, BlueprintEncoder]:
 
 
 def dreams_and_photographs(
-    pool: Pool, prior: DraftPrior, vae: BlockAutoencoder, count: int, dreams: int, edit_share: float
+    pool: Pool, prior: DraftPrior, vae: LappedAutoencoder, count: int, dreams: int, edit_share: float
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Some examples of which the last are dreams, whose targets are other shoes that would fit the same words.
 
-    Returns: which of the pool (n,), which to edit (n,) bool, and what `batch_of` gives.
+    Returns: which of the pool (n,), which to edit (n,) bool, targets, sources, slot values and which slots are told.
     """
     pick = torch.randint(len(pool.slot), (count,))
-    edit = (torch.rand(count) < edit_share) & (torch.arange(count) < count - dreams)
-    target, source, values, told = batch_of(pool, prior, vae, pick, edit)
-    asked = values[-dreams:].to(prior.device), told[-dreams:].to(prior.device)
+    again = count - dreams
+    edit = (torch.rand(count) < edit_share) & (torch.arange(count) < again)
+    values, told = asked_of(pool, pick, edit)
+    asked = values[again:].to(prior.device), told[again:].to(prior.device)
     with torch.no_grad():
         noise = torch.randn(dreams, prior.config.components, device=prior.device)
         design = torch.multinomial(prior.odds(*asked).softmax(1), 1)[:, 0]
-        source[-dreams:] = sketch(prior, vae, *prior.decode(prior.sample(noise, *asked, design))).cpu()
-    return pick, edit, target, source, values, told
+        dreamt = sketch(prior, vae, *prior.decode(prior.sample(noise, *asked, design))).cpu()
+    source = torch.cat([sources_of(pool, prior, vae, pick[:again], edit[:again], told[:again]), dreamt])
+    return pick, edit, pool.target[pick].float(), source, values, told
 
 
 def times(edit: Tensor) -> Tensor:

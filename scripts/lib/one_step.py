@@ -11,7 +11,7 @@ from diffusers.training_utils import EMAModel
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, DraftPrior
+from dreamkicks.painter.networks import BlueprintEncoder, DraftPrior, LappedAutoencoder
 from scripts.lib.clock import Checkpoint, finish
 from scripts.lib.critic import Adversary, adversarial, details, look_closer, repetition, sameness
 from scripts.lib.examples import Pool, descend, to_band
@@ -22,14 +22,14 @@ from scripts.lib.sideviews import SideViews
 def train_one_step(
     pool: Pool,
     large: SideViews,
-    vae: BlockAutoencoder,
+    vae: LappedAutoencoder,
     prior: DraftPrior,
     unet: UNet2DConditionModel,
     reader: BlueprintEncoder,
     config: dict,
     work: Path,
     device: torch.device,
-) -> tuple[BlockAutoencoder, UNet2DConditionModel, BlueprintEncoder]:
+) -> tuple[LappedAutoencoder, UNet2DConditionModel, BlueprintEncoder]:
     """Adversarial diffusion distillation (Sauer et al. 2023, arXiv:2311.17042), with photographs in place of a teacher.
 
     In every batch, some are dreams of the prior's, which the critic judges, and which must not stray from their drafts; some are
@@ -40,7 +40,7 @@ def train_one_step(
     """
     folder = work / "one_step"
     if folder.exists():
-        return BlockAutoencoder.from_pretrained(folder / "vae"), *kept(folder)
+        return LappedAutoencoder.from_pretrained(folder / "vae"), *kept(folder)
     prior.to(device)
     for part in (vae, unet, reader):
         part.to(device, memory_format=torch.channels_last).train()
@@ -76,7 +76,7 @@ def train_one_step(
         latent = F.mse_loss(guess[:again], target[:again])
         pixel = F.l1_loss(F.avg_pool2d(pictures[same], 2), F.avg_pool2d(real[same], 2))
         unlike = unlike[same].mean()
-        drafted = F.avg_pool2d(vae.synthesis(source[again:]), 8)
+        drafted = F.avg_pool2d(vae.synthesise(source[again:]), 8)
         strayed = F.l1_loss(F.avg_pool2d(pictures[again:], 16), drafted)
         fine = details(pictures)
         repeated = F.relu(repetition(fine) - repetition(details(real)).mean(0)).mean()
