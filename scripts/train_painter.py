@@ -31,6 +31,7 @@ from scripts.lib.examples import Pool, build_pool, descend, to_band, to_tensor
 from scripts.lib.latents import train_denoiser, train_latents
 from scripts.lib.one_step import train_one_step
 from scripts.lib.sideviews import SideViews, load_side_views
+from scripts.lib.swaps import build_swaps
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -172,6 +173,8 @@ def main() -> None:
     vae = train_decoder(vae, large, config["decoder"], work, DEVICE)
     unet, reader = train_denoiser(pool, prior, vae, config["denoiser"], work, DEVICE)
     unet, reader = train_latents(pool, prior, vae, unet, reader, config["latents"], work, DEVICE)
+    pipeline = SneakerPipeline(vae, prior, reader, unet, FlowMatchEulerDiscreteScheduler())
+    pool = build_swaps(pool, views, pipeline, config["swaps"], config["seed"], work)
     vae, unet, reader = train_one_step(pool, large, vae, prior, unet, reader, config["one_step"], work, DEVICE)
     pipeline = SneakerPipeline(vae, prior, reader, unet, FlowMatchEulerDiscreteScheduler()).to(torch.float16)
     pipeline.save_pretrained(arguments.out, max_shard_size="15MB")

@@ -176,10 +176,7 @@ class SneakerPipeline(DiffusionPipeline):
     def swap(
         self, picture: Tensor, seen: Measured, height: float, strength: float, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """Paint another silhouette, in one step: of the same noise, and what the picture shows but for the height.
-
-        As null-text inversion does for pictures (Mokady et al. 2022, arXiv:2211.09794), the noise is found that the prior makes this
-        shoe of. It makes others of it, of designs that often are as high. The one nearest in looks and height lends its upper edge.
+        """Paint another silhouette, in one step: over the picture bent to the upper edge that a relative of the shoe has.
 
         Args:
             picture: (1, 3, 256, 256) in -1..1.
@@ -192,20 +189,28 @@ class SneakerPipeline(DiffusionPipeline):
         """
         picture, shape = picture.to(self.device), torch.from_numpy(landmarks(seen))[None].to(self.device)
         asked = replace(seen.blueprint, height=height)
-        other, look = self._relative(picture, in_band(shape), seen.blueprint, asked)
+        small = F.interpolate(picture, scale_factor=0.5, mode="bicubic", antialias=True)[:, :, HALF]
+        look = on_mean_shape(self.vae, self.prior.mean_shape, small, in_band(shape))
+        other, _ = self.relative(in_band(shape), look, seen.blueprint, asked)
         target = torch.lerp(shape, with_upper(shape, other, torch.tensor([height], device=self.device)), strength)
-        source = sketch(self.prior, self.vae, in_band(target), look)
-        latents = self.denoise(self.noise(source.shape, generator), source, *self.encode(asked))
+        source = self.look(warp(picture, shape, target, SIDE))
+        told = self.encode(Blueprint(height=float(tall(target))))
+        latents = self.denoise(self.noise(source.shape, generator), source, *told)
         return self.decode(latents, in_band(target)), between_edges(shape, target, SIDE, SIDE, _SEAM)
 
-    def _relative(self, picture: Tensor, shape: Tensor, shown: Blueprint, asked: Blueprint) -> tuple[Tensor, Tensor]:
-        """Landmarks (1, LANDMARKS) and look (1, channels, 8, 16) of what the prior makes of a shoe's noise when asked.
+    def relative(self, shape: Tensor, look: Tensor, shown: Blueprint, asked: Blueprint) -> tuple[Tensor, Tensor]:
+        """What the prior makes of a shoe's noise when it is asked for something else: landmarks and look, as they are given.
 
-        Of several designs, that which is most like the shoe.
+        The noise is found as null-text inversion finds it for pictures (Mokady et al. 2022, arXiv:2211.09794). Of designs that often
+        show what is asked for, the one is taken that is most like the shoe.
+
+        Args:
+            shape: its landmarks (1, LANDMARKS) in px of the band at half size.
+            look: its latents (1, channels, 8, 16) on the mean shape.
+            shown: what it shows.
+            asked: that, with another height or another sole.
         """
         assert asked.height is not None
-        small = F.interpolate(picture, scale_factor=0.5, mode="bicubic", antialias=True)[:, :, HALF]
-        look = on_mean_shape(self.vae, self.prior.mean_shape, small, shape)
         noise = self.prior.noise_of(self.prior.encode(shape, look), *self._slots([shown]))
         values, present = self._slots([asked])
         odds = self.prior.odds(values, present)[0].log_softmax(0)

@@ -23,6 +23,12 @@ from scripts.lib.sideviews import SideViews
 PLAIN = 1.2
 """Oddness of outlines above which shoes were cut off, reflected or two (many of the 8 % of training pictures above, looked at by eye)."""
 
+SHAPES = ("height", "sole_height")
+"""The slots of examples whose source has another outline (`swaps.py`); they come after all others."""
+
+_RESHAPED = 0.3
+"""The share of edits that is drawn from them."""
+
 
 @dataclass
 class Pool:
@@ -168,6 +174,18 @@ def shape_of(seen: Measured) -> Tensor:
     shape = torch.from_numpy(landmarks(seen))
     shape[2:] -= HALF.start
     return shape
+
+
+def choose(pool: Pool, edit: Tensor) -> Tensor:
+    """Examples (n,) to paint out, or to `edit` (n,) bool."""
+    reshaped = int(torch.isin(pool.slot, torch.tensor([SLOTS.index(slot) for slot in SHAPES])).sum())
+    others = len(pool.slot) - reshaped
+    pick = torch.randint(others, edit.shape)
+    if reshaped:
+        pick = torch.where(
+            edit & (torch.rand(len(edit)) < _RESHAPED), others + torch.randint(reshaped, edit.shape), pick
+        )
+    return pick
 
 
 def asked_of(pool: Pool, pick: Tensor, edit: Tensor) -> tuple[Tensor, Tensor]:

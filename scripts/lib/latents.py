@@ -16,7 +16,7 @@ from dreamkicks.painter.networks import BlueprintEncoder, DraftPrior, LappedAuto
 from dreamkicks.painter.pipeline import sketch
 from scripts.lib.clock import Checkpoint, finish
 from scripts.lib.critic import Adversary, adversarial, shifted
-from scripts.lib.examples import Pool, asked_of, descend, sources_of
+from scripts.lib.examples import Pool, asked_of, choose, descend, sources_of
 
 
 def make_unet(config: dict, latent_channels: int) -> UNet2DConditionModel:
@@ -143,9 +143,9 @@ def dreams_and_photographs(
 
     Returns: which of the pool (n,), which to edit (n,) bool, targets, sources, slot values and which slots are told.
     """
-    pick = torch.randint(len(pool.slot), (count,))
     again = count - dreams
     edit = (torch.rand(count) < edit_share) & (torch.arange(count) < again)
+    pick = choose(pool, edit)
     values, told = asked_of(pool, pick, edit)
     asked = values[again:].to(prior.device), told[again:].to(prior.device)
     with torch.no_grad():
