@@ -46,6 +46,11 @@ class Pool:
     photograph: Tensor  # (n,) bool: the target is an untouched photograph
     index: Tensor  # (n,) which of the side views it was made from
 
+    @property
+    def reshaped(self) -> Tensor:
+        """(n,) bool: the source has another outline."""
+        return torch.isin(self.slot, torch.tensor([SLOTS.index(slot) for slot in SHAPES]))
+
 
 def to_tensor(pictures: np.ndarray) -> Tensor:
     """(n, 128, 128, 3) uint8 to the band that the painter paints, at half size, (n, 3, 96, 128) in -1..1."""
@@ -178,7 +183,7 @@ def shape_of(seen: Measured) -> Tensor:
 
 def choose(pool: Pool, edit: Tensor) -> Tensor:
     """Examples (n,) to paint out, or to `edit` (n,) bool."""
-    reshaped = int(torch.isin(pool.slot, torch.tensor([SLOTS.index(slot) for slot in SHAPES])).sum())
+    reshaped = int(pool.reshaped.sum())
     others = len(pool.slot) - reshaped
     pick = torch.randint(others, edit.shape)
     if reshaped:

@@ -34,9 +34,9 @@ def train_one_step(
 
     In every batch, some are dreams of the prior's, which the critic judges, and which must not stray from their drafts; some are
     photographs to paint again from their drafts, which have to come out like themselves as well; and some to paint again from spoilt
-    copies, which the critic does not see: it rewards detail, and edits shall add none. Two things no critic minds are held to what
-    photographs have of them: details that come again in every cell of the latents, and those that come again in every dream.
-    Denoiser, blueprint encoder and decoder learn together.
+    copies, which the critic sees only where the outline was another: it rewards detail, and other edits shall add none. Two things
+    no critic minds are held to what photographs have of them: details that come again in every cell of the latents, and those that
+    come again in every dream. Denoiser, blueprint encoder and decoder learn together.
     """
     folder = work / "one_step"
     if folder.exists():
@@ -69,7 +69,7 @@ def train_one_step(
             pictures = vae.decode(guess).float()
         real = to_band(large.pictures, pool.index[pick].numpy()).to(device)
 
-        free = ~edit.to(device)
+        free = (~edit | pool.reshaped[pick]).to(device)
         persuaded, unlike = adversary.face(*look_closer([pictures, real]), free)
         # Of the photographs to paint again, those that were recoloured have no pixels to compare with.
         same = pool.photograph[pick].to(device) & (torch.arange(count, device=device) < again)
