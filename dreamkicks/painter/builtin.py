@@ -153,7 +153,7 @@ class BuiltinPainter:
         return to_picture(pixels)
 
     def _tell(self, run: _Run, guess: Tensor) -> None:
-        # The linear half of the decoder costs 1 ms: blocky, half size, and true in colour and shape.
+        # The linear half of the decoder costs 1 ms: half size, soft, and true in colour and shape.
         run.tell(self._pipeline.vae.synthesise(guess))
 
 

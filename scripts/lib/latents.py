@@ -91,7 +91,7 @@ def train_latents(
 ) -> tuple[UNet2DConditionModel, BlueprintEncoder]:
     """The latents of photographs and of dreams, until a critic takes them for those of photographs.
 
-    It sees what the linear half of the decoder makes of either, blocks and all: that costs next to nothing, and can't be hidden from
+    It sees what the linear half of the decoder makes of either: that costs next to nothing, and can't be hidden from
     by a decoder that paints over what latents lack.
     """
     if (folder := work / "latents").exists():
