@@ -170,22 +170,23 @@ def shape_of(seen: Measured) -> Tensor:
     return shape
 
 
-def batch_of(
-    pool: Pool, prior: DraftPrior, vae: BlockAutoencoder, pick: Tensor, edit: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Of the examples `pick` (n,): targets, sources, slot values and which slots are told.
-
-    The source of those to `edit` (n,) bool is the spoilt picture, of the others a draft of the target.
-    """
-    target, values, shown = pool.target[pick].float(), pool.values[pick], pool.present[pick]
+def asked_of(pool: Pool, pick: Tensor, edit: Tensor) -> tuple[Tensor, Tensor]:
+    """Slot values of the examples `pick` (n,) and which slots are told, to imagine them or to `edit` (n,) bool."""
+    values, shown = pool.values[pick], pool.present[pick]
     size = len(pick)
     # Imagining: any subset of what is shown may be told. Editing: the spoilt slot, seldom more.
     told = torch.rand(shown.shape) < torch.rand(size, 1) * 0.9 + 0.1
     few = torch.rand(shown.shape) < 0.25 * (torch.rand(size, 1) < 0.3)
     told = torch.where(edit[:, None], few, told)
     told[torch.arange(size), pool.slot[pick]] |= edit
-    told &= (torch.rand(size, 1) > 0.1) & shown
+    return values, told & (torch.rand(size, 1) > 0.1) & shown
+
+
+def sources_of(
+    pool: Pool, prior: DraftPrior, vae: BlockAutoencoder, pick: Tensor, edit: Tensor, told: Tensor
+) -> Tensor:
+    """What the examples `pick` (n,) are painted over: those to `edit` (n,) bool the spoilt picture, the others a draft of the target."""
     source = pool.source[pick].float()
     source = source + 0.03 * torch.randn_like(source)
     source[~edit] = drafts(prior, vae, pool, pick[~edit], told[~edit])
-    return target, source, values, told
+    return source

@@ -16,7 +16,7 @@ from dreamkicks.painter.networks import BlockAutoencoder, BlueprintEncoder, Draf
 from dreamkicks.painter.pipeline import sketch
 from scripts.lib.clock import Checkpoint, finish
 from scripts.lib.critic import Adversary, adversarial, shifted
-from scripts.lib.examples import Pool, batch_of, descend
+from scripts.lib.examples import Pool, asked_of, descend, sources_of
 
 
 def make_unet(config: dict, latent_channels: int) -> UNet2DConditionModel:
@@ -63,7 +63,9 @@ def train_denoiser(
         optimiser.param_groups[0]["lr"] = config["learning_rate"] * min(1, step / 100) * max(0.02, 1 - done)
         pick = torch.randint(len(pool.slot), (config["batch"],))
         edit = torch.rand(len(pick)) < config["edit_share"]
-        target, source, values, told = (t.to(device) for t in batch_of(pool, prior, vae, pick, edit))
+        values, told = asked_of(pool, pick, edit)
+        source = sources_of(pool, prior, vae, pick, edit, told)
+        target, source, values, told = (t.to(device) for t in (pool.target[pick].float(), source, values, told))
         loss = F.mse_loss(paint(unet, reader, target, source, values, told, times(edit).to(device)), target)
         descend(loss, optimiser)
         ema.step(parameters)
@@ -139,17 +141,19 @@ def dreams_and_photographs(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Some examples of which the last are dreams, whose targets are other shoes that would fit the same words.
 
-    Returns: which of the pool (n,), which to edit (n,) bool, and what `batch_of` gives.
+    Returns: which of the pool (n,), which to edit (n,) bool, targets, sources, slot values and which slots are told.
     """
     pick = torch.randint(len(pool.slot), (count,))
-    edit = (torch.rand(count) < edit_share) & (torch.arange(count) < count - dreams)
-    target, source, values, told = batch_of(pool, prior, vae, pick, edit)
-    asked = values[-dreams:].to(prior.device), told[-dreams:].to(prior.device)
+    again = count - dreams
+    edit = (torch.rand(count) < edit_share) & (torch.arange(count) < again)
+    values, told = asked_of(pool, pick, edit)
+    asked = values[again:].to(prior.device), told[again:].to(prior.device)
     with torch.no_grad():
         noise = torch.randn(dreams, prior.config.components, device=prior.device)
         design = torch.multinomial(prior.odds(*asked).softmax(1), 1)[:, 0]
-        source[-dreams:] = sketch(prior, vae, *prior.decode(prior.sample(noise, *asked, design))).cpu()
-    return pick, edit, target, source, values, told
+        dreamt = sketch(prior, vae, *prior.decode(prior.sample(noise, *asked, design))).cpu()
+    source = torch.cat([sources_of(pool, prior, vae, pick[:again], edit[:again], told[:again]), dreamt])
+    return pick, edit, pool.target[pick].float(), source, values, told
 
 
 def times(edit: Tensor) -> Tensor:
