@@ -19,18 +19,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from tqdm import tqdm
 
 from dreamkicks import locations
 from dreamkicks.encoder.encoder import open_encoder
 from dreamkicks.painter.blueprint import Blueprint, Lab, silhouette_name
-from dreamkicks.painter.builtin import BuiltinPainter, to_tensor
+from dreamkicks.painter.builtin import BuiltinPainter, to_picture, to_tensor
 from dreamkicks.painter.colour import to_lab
 from dreamkicks.painter.grammar import random_prompt
 from dreamkicks.painter.measure import Measured, measure
 from dreamkicks.painter.painter import BUILTIN
-from dreamkicks.painter.pipeline import SIDE
+from dreamkicks.painter.pipeline import SIDE, SneakerPipeline
 from dreamkicks.painter.presets import find_preset
 from dreamkicks.painter.vocabulary import read
 from scripts.lib.archives import keep_rows, load_rows
@@ -143,7 +144,15 @@ def remembered(picture: np.ndarray, angle: float) -> Image.Image:
     return shrunk(Image.fromarray(turned), SIDE // 2)
 
 
-def realism(painter: BuiltinPainter, data: Path, work: Path, count: int) -> tuple[list[Image.Image], list[Image.Image]]:
+@torch.inference_mode()
+def decoded(pipeline: SneakerPipeline, picture: Image.Image) -> Image.Image:
+    """What the decoder makes of the picture's own latents: no dream is better than that."""
+    return to_picture(pipeline.decode(pipeline.look(to_tensor(np.asarray(picture)))))
+
+
+def realism(
+    painter: BuiltinPainter, pipeline: SneakerPipeline, data: Path, work: Path, count: int
+) -> tuple[list[Image.Image], list[Image.Image]]:
     """Prints all that is told from many pictures at once; returns the dreams and the held-out photographs."""
     views, judge = load_side_views(data, work, SIDE), Lite0()
 
@@ -166,9 +175,12 @@ def realism(painter: BuiltinPainter, data: Path, work: Path, count: int) -> tupl
     print(
         f"\n| realism, {len(held)} held-out photographs against | Fréchet distance | kernel distance x 1000 |\n|---|---|---|"
     )
-    against = {"training photographs": some, "random dreams": dreamt}
+    through = features(decoded(pipeline, one) for one in photographs(train[: len(held)]))
+    against = {"training photographs": some, "the same, decoded from their latents": through, "random dreams": dreamt}
     for size in (SIDE // 2, SIDE // 4):
-        against[f"the same photographs with the detail of {size} px"] = features(shrunk(one, size) for one in held)
+        against[f"these held-out photographs with the detail of {size} px"] = features(
+            shrunk(one, size) for one in held
+        )
     for name, other in against.items():
         print(f"| {name} | {frechet(real, other):.1f} | {1000 * kernel(real, other):.2f} |")
     kept = work / f"judged-bare-{len(train)}.npy"
@@ -336,8 +348,9 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, help="where to write the contact sheet")
     parser.add_argument("--work", type=Path, default=Path(".train/painter"))
     arguments = parser.parse_args()
-    painter = BuiltinPainter(find_preset(BUILTIN), arguments.weights or locations.weights() / "painter")
-    dreams, photographs = realism(painter, arguments.data, arguments.work, arguments.count)
+    weights = arguments.weights or locations.weights() / "painter"
+    painter, pipeline = BuiltinPainter(find_preset(BUILTIN), weights), SneakerPipeline.load(weights).to(torch.float32)
+    dreams, photographs = realism(painter, pipeline, arguments.data, arguments.work, arguments.count)
     if arguments.sheet:
         sheet([dreams[row : row + 8] for row in range(0, min(64, len(dreams)), 8)]).save(arguments.sheet)
     faithfulness(painter, math.ceil(arguments.count / 50))

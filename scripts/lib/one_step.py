@@ -29,39 +29,37 @@ def train_one_step(
     config: dict,
     work: Path,
     device: torch.device,
-) -> tuple[LappedAutoencoder, UNet2DConditionModel, BlueprintEncoder]:
+) -> tuple[UNet2DConditionModel, BlueprintEncoder]:
     """Adversarial diffusion distillation (Sauer et al. 2023, arXiv:2311.17042), with photographs in place of a teacher.
 
     In every batch, some are dreams of the prior's, which the critic judges, and which must not stray from their drafts; some are
     photographs to paint again from their drafts, which have to come out like themselves as well; and some to paint again from spoilt
     copies, which the critic sees only where the outline was another: it rewards detail, and other edits shall add none. Two things
     no critic minds are held to what photographs have of them: details that come again in every cell of the latents, and those that
-    come again in every dream. Denoiser, blueprint encoder and decoder learn together.
+    come again in every dream. Denoiser and blueprint encoder learn together. The decoder stays as photographs taught it: one that
+    learned along painted patterns of its own over whatever the latents told.
     """
     folder = work / "one_step"
     if folder.exists():
-        return LappedAutoencoder.from_pretrained(folder / "vae"), *kept(folder)
+        return kept(folder)
     prior.to(device)
-    for part in (vae, unet, reader):
+    vae.to(device, memory_format=torch.channels_last).requires_grad_(False)
+    for part in (unet, reader):
         part.to(device, memory_format=torch.channels_last).train()
     train = np.flatnonzero(~large.held)
     some = to_band(large.pictures, np.random.choice(train, 64)).to(device)
     adversary = Adversary(F.avg_pool2d(some, 2), config["critic_rate"])
-    painting = [*unet.parameters(), *reader.parameters()]
-    decoding = [p for p in vae.parameters() if p.requires_grad]
-    ours = adversarial([{"params": painting}, {"params": decoding}], config["learning_rate"])
-    ema = EMAModel([*painting, *decoding], decay=config["ema"], use_ema_warmup=True, power=0.8)
-    checkpoint = Checkpoint(
-        work / "one_step.pt", unet=unet, reader=reader, vae=vae, adversary=adversary, ours=ours, ema=ema
-    )
+    parameters = [*unet.parameters(), *reader.parameters()]
+    ours = adversarial(parameters, config["learning_rate"])
+    ema = EMAModel(parameters, decay=config["ema"], use_ema_warmup=True, power=0.8)
+    checkpoint = Checkpoint(work / "one_step.pt", unet=unet, reader=reader, adversary=adversary, ours=ours, ema=ema)
     ema.to(device)
     usual = details(to_band(large.pictures, train[:: max(1, len(train) // 1000)]).to(device)).mean(0, keepdim=True)
     count, dreams = config["batch"], config["dreams"]
     again = count - dreams
     notes: list[list[float]] = []
     for step, done in checkpoint.steps(config["minutes"], "one step"):
-        for group, rate in zip(ours.param_groups, (config["learning_rate"], config["decoder_rate"]), strict=True):
-            group["lr"] = rate * min(1, (step + 1) / 100) * min(1, 3 * (1 - done) + 0.02)
+        ours.param_groups[0]["lr"] = config["learning_rate"] * min(1, (step + 1) / 100) * min(1, 3 * (1 - done) + 0.02)
         pick, edit, *shown = dreams_and_photographs(pool, prior, vae, count, dreams, config["edit_share"])
         target, source, values, told = (t.to(device) for t in shown)
         guess = paint(unet, reader, target, source, values, told, times(edit).to(device))
@@ -84,7 +82,7 @@ def train_one_step(
         likeness = config["latent"] * latent + config["pixel"] * (pixel + strayed) + config["unlike"] * unlike
         variety = config["repetition"] * repeated + config["sameness"] * alike
         descend(likeness + variety + config["persuade"] * min(1, step / 100) * persuaded, ours)
-        ema.step([*painting, *decoding])
+        ema.step(parameters)
         losses = {"latent": latent, "pixel": pixel, "strayed": strayed, "unlike": unlike}
         losses |= {"repeated": repeated, "alike": alike, "persuaded": persuaded}
         notes.append([loss.item() for loss in losses.values()])
@@ -92,6 +90,6 @@ def train_one_step(
             means = zip(losses, np.mean(notes[-50:], axis=0), strict=True)
             figures = ", ".join(f"{name} {mean:.3f}" for name, mean in means)
             tqdm.write(f"one step {step + 1}: {done * config['minutes']:.1f} min, {figures}")
-    ema.copy_to([*painting, *decoding])
-    finish(folder, vae=vae, unet=unet, reader=reader)
-    return vae, unet, reader
+    ema.copy_to(parameters)
+    finish(folder, unet=unet, reader=reader)
+    return unet, reader

@@ -80,7 +80,6 @@ batch = 6
 dreams = 2
 edit_share = 0.4
 learning_rate = 1e-4
-decoder_rate = 1e-4
 critic_rate = 1e-4
 ema = 0.9
 latent = 0.5
