@@ -48,6 +48,7 @@ ema = 0.9
 pixel = 2.0
 unlike = 2.0
 persuade = 0.3
+repetition = 1.0
 [denoiser]
 minutes = 0.05
 batch = 4
