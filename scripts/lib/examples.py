@@ -164,13 +164,13 @@ def build_pool(views: SideViews, vae: LappedAutoencoder, designs: int, seed: int
 def drafts(prior: DraftPrior, vae: LappedAutoencoder, pool: Pool, pick: Tensor, told: Tensor) -> Tensor:
     """What the prior could have made of some targets: noise laid over their codes, and taken away again by the prior.
 
-    So the painter learns to put right what the prior gets wrong, while the target is still known. It is little noise: after 0.9
-    the prior makes another shoe of it (0.32 of squared latents away, where codes alone lose 0.07), with no less detail than its dreams
-    have, and from such drafts the painter learned to paint details of its own over whatever a draft showed.
+    So the painter learns to put right what the prior gets wrong, while the target is still known. After 0.9 of
+    noise the prior makes another shoe of it (0.32 of squared latents away, where codes alone lose 0.07 and 0.3 of noise 0.13); of drafts
+    with at most 0.3 the painter learned to believe whatever a dream's draft shows, clouds and all.
     """
     place = prior.device
     codes = prior.encode(pool.shape[pick].to(place, torch.float32), pool.look[pick].to(place, torch.float32))
-    start = 0.3 * torch.rand(len(pick), device=place)
+    start = 0.6 * torch.rand(len(pick), device=place)
     asked = (t.to(place) for t in (pool.values[pick], told, pool.design[pick]))
     noisy = codes + start[:, None] * (torch.randn_like(codes) - codes)
     return sketch(prior, vae, *prior.decode(prior.sample(noisy, *asked, start, steps=8))).cpu()
