@@ -36,7 +36,7 @@ from dreamkicks.painter.presets import find_preset
 from dreamkicks.painter.vocabulary import read
 from scripts.lib.archives import keep_rows, load_rows
 from scripts.lib.baselines import Lite0
-from scripts.lib.critic import details, repetition
+from scripts.lib.critic import details, lattice
 from scripts.lib.distances import frechet, kernel, nearest, within_reach
 from scripts.lib.pairs import turn_hue
 from scripts.lib.sheet import sheet
@@ -198,7 +198,7 @@ def realism(
     print("\n| within reach of each other | recall of held-out photographs | precision |\n|---|---|---|")
     for name, others in {"random dreams": dreamt, "training photographs": some}.items():
         print(f"| {name} | {within_reach(real, others):.3f} | {within_reach(others, real):.3f} |")
-    lattice({"held-out photographs": held, "random dreams": dreams})
+    lattices({"held-out photographs": held, "random dreams": dreams})
     return dreams, held
 
 
@@ -221,12 +221,14 @@ def variety(rows: dict[str, np.ndarray]) -> None:
         print(f"| {name} | {np.median(far):.4f} |")
 
 
-def lattice(rows: dict[str, Sequence[Image.Image]]) -> None:
-    print("\n| lattice: likeness of details to those 16 px on | along | down |\n|---|---|---|")
+def lattices(rows: dict[str, Sequence[Image.Image]]) -> None:
+    print(
+        "\n| lattice: likeness of details to those 16 px on, less that to those 12 and 20 px on | along | down |\n|---|---|---|"
+    )
     for name, pictures in rows.items():
-        likeness = [repetition(details(to_tensor(np.asarray(picture))))[0].numpy() for picture in pictures]
+        likeness = [lattice(details(to_tensor(np.asarray(picture))))[0].numpy() for picture in pictures]
         along, down = np.mean(likeness, axis=0)
-        print(f"| {name} | {along:.2f} | {down:.2f} |")
+        print(f"| {name} | {along:.3f} | {down:.3f} |")
 
 
 def faithfulness(painter: BuiltinPainter, seeds: int) -> None:

@@ -22,6 +22,12 @@ _RANGES = {"height": (0.5, 0.15), "sole_height": (0.12, 0.07), "pattern": (0.5, 
 _STEPS, _GUIDANCE = 24, 1.5
 """Euler steps of the prior either way, so that noise found for a shoe gives it again; and its classifier-free guidance."""
 
+CELL = 16
+"""Pixels of a picture, along and down, to one place of its latents."""
+
+_FAINT = 0.08
+"""What the decoder's lines differ by at most, of -1..1 (lines over yellow, looked at)."""
+
 LANDMARK_WEIGHT = 0.5
 """With it the training pictures' landmarks vary as much, in all, as their looks."""
 
@@ -104,6 +110,23 @@ def without_checkers(pictures: Tensor) -> Tensor:
     around = F.pad(pictures, (1, 1, 1, 1), mode="replicate")
     along = (2 * around[..., 1:-1] - around[..., :-2] - around[..., 2:]) / 4
     return pictures - (2 * along[..., 1:-1, :] - along[..., :-2, :] - along[..., 2:, :]) / 4
+
+
+def without_seams(pictures: Tensor) -> Tensor:
+    """Pictures (n, 3, h, w) in -1..1 without the faint lines that the decoder draws at the far edges of its cells, where a shoe is even.
+
+    A deblocking filter (List et al. 2003, doi:10.1109/TCSVT.2003.815175): the last two pixels of a cell come to lie between the pixels
+    around, unless they differ by more than such a line does.
+    """
+    for _ in range(2):  # across, then along
+        pictures = pictures.transpose(2, 3)
+        cells = pictures[..., :-CELL].unflatten(-1, (-1, CELL))
+        before, seam, after = cells[..., -3:-2], cells[..., -2:], pictures[..., CELL::CELL, None]
+        between = torch.lerp(before, after, torch.tensor([1 / 3, 2 / 3], device=pictures.device))
+        off = torch.cat([before - after, seam - between], dim=-1).abs().amax((1, -1), keepdim=True)
+        mended = torch.cat([cells[..., :-2], torch.where(off < _FAINT, between, seam)], dim=-1)
+        pictures = torch.cat([mended.flatten(-2), pictures[..., -CELL:]], dim=-1)
+    return pictures
 
 
 class BlueprintEncoder(ModelMixin, ConfigMixin):

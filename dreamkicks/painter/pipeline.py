@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from dreamkicks.painter.blueprint import Blueprint
 from dreamkicks.painter.measure import Measured, measure
-from dreamkicks.painter.networks import BlueprintEncoder, DraftPrior, LappedAutoencoder, encode_slots
+from dreamkicks.painter.networks import BlueprintEncoder, DraftPrior, LappedAutoencoder, encode_slots, without_seams
 from dreamkicks.painter.shape import between_edges, landmarks, silhouette, tall, warp, with_sole, with_upper
 
 SIDE = 256
@@ -255,7 +255,7 @@ class SneakerPipeline(DiffusionPipeline):
 
     def decode(self, latents: Tensor, outline: Tensor | None = None) -> Tensor:
         """Latents to a square picture: the painted band between paper, which is paper outside an outline's landmarks (1, LANDMARKS)."""
-        band = self.vae.decode(latents).clamp(-1, 1)
+        band = without_seams(self.vae.decode(latents).clamp(-1, 1))
         if outline is not None:  # landmarks are in px of half the size
             rows, columns = band.shape[2:]
             band = 1 + (band - 1) * silhouette(outline * 2, rows, columns, _LOOSE)

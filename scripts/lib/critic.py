@@ -12,10 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+from dreamkicks.painter.networks import CELL
 from scripts.lib.examples import descend
-
-CELL = 16
-"""px of a picture that one of its latents stands for, each way."""
 
 _TAPS = {0: 16, 3: 24, 6: 40, 14: 112, 20: 320}
 """Blocks of EfficientNet-lite1 whose outcome is looked at, and their channels: strides 2, 4, 8, 16 and 32."""
@@ -155,16 +153,22 @@ def unlikeness(one: list[Tensor], two: list[Tensor]) -> Tensor:
     return torch.stack(far).mean(0)
 
 
-def repetition(fine: Tensor) -> Tensor:
-    """How alike pictures' details (n, 1, h, w) are to those a cell of the latents further along and further down, (n, 2) in -1..1.
-
-    Where latents are even, a convolutional decoder can only paint what comes again in every cell. A critic takes such a lattice for
-    detail: dreams came to 0.40 along and 0.05 down, photographs are at 0.26 and 0.00.
-    """
-    pairs = ((fine[..., CELL:], fine[..., :-CELL]), (fine[..., CELL:, :], fine[..., :-CELL, :]))
+def repetition(fine: Tensor, apart: int = CELL) -> Tensor:
+    """How alike pictures' details (n, 1, h, w) are to those so many px further along and further down, (n, 2) in -1..1."""
+    pairs = ((fine[..., apart:], fine[..., :-apart]), (fine[..., apart:, :], fine[..., :-apart, :]))
     return torch.stack(
         [F.cosine_similarity(one.flatten(1), two.flatten(1), dim=1, eps=1e-3) for one, two in pairs], dim=1
     )
+
+
+def lattice(fine: Tensor) -> Tensor:
+    """How much more alike details (n, 1, h, w) are to those a cell of the latents on than to those a quarter less and more far, (n, 2).
+
+    Where latents are even, a convolutional decoder can only paint what comes again in every cell, and a critic takes it for detail.
+    Photographs are at 0.00 along and 0.01 down. Their likeness itself is no measure: along a sole it is high at any distance, and
+    a painter that was to lower it drew columns across the soles.
+    """
+    return repetition(fine) - (repetition(fine, CELL * 3 // 4) + repetition(fine, CELL * 5 // 4)) / 2
 
 
 def sameness(fine: Tensor, usual: Tensor) -> Tensor:

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from dreamkicks.painter.networks import LappedAutoencoder
+from dreamkicks.painter.networks import CELL, LappedAutoencoder
 from scripts.lib.clock import Checkpoint, finish
-from scripts.lib.critic import CELL, Adversary, adversarial, details, repetition
+from scripts.lib.critic import Adversary, adversarial, details, repetition
 from scripts.lib.examples import descend, to_band
 from scripts.lib.sideviews import SideViews
 

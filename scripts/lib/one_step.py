@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from dreamkicks.painter.networks import BlueprintEncoder, DraftPrior, LappedAutoencoder
 from scripts.lib.clock import Checkpoint, finish
-from scripts.lib.critic import Adversary, adversarial, details, look_closer, repetition, sameness
+from scripts.lib.critic import Adversary, adversarial, details, lattice, look_closer, sameness
 from scripts.lib.examples import Pool, descend, to_band
 from scripts.lib.latents import dreams_and_photographs, kept, paint, times
 from scripts.lib.sideviews import SideViews
@@ -77,10 +77,10 @@ def train_one_step(
         drafted = F.avg_pool2d(vae.synthesise(source[again:]), 8)
         strayed = F.l1_loss(F.avg_pool2d(pictures[again:], 16), drafted)
         fine = details(pictures)
-        repeated = F.relu(repetition(fine) - repetition(details(real)).mean(0)).mean()
+        repeated = (lattice(fine).mean(0) - lattice(details(real)).mean(0)).abs().mean()
         alike = sameness(fine[again:], usual)
         likeness = config["latent"] * latent + config["pixel"] * (pixel + strayed) + config["unlike"] * unlike
-        variety = config["repetition"] * repeated + config["sameness"] * alike
+        variety = config["lattice"] * repeated + config["sameness"] * alike
         descend(likeness + variety + config["persuade"] * min(1, step / 100) * persuaded, ours)
         ema.step(parameters)
         losses = {"latent": latent, "pixel": pixel, "strayed": strayed, "unlike": unlike}

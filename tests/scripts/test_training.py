@@ -87,7 +87,7 @@ latent = 0.5
 pixel = 2.0
 unlike = 2.0
 persuade = 0.3
-repetition = 1.0
+lattice = 1.0
 sameness = 1.0
 """
 ENCODER = """
@@ -311,18 +311,20 @@ def test_the_concepts(tmp_path: Path, run: Callable[..., None]) -> None:
 def test_a_lattice_repeats_itself_and_noise_does_not() -> None:
     import torch
 
-    from scripts.lib.critic import CELL, details, repetition
+    from dreamkicks.painter.networks import CELL
+    from scripts.lib.critic import details, lattice
 
     draw = torch.Generator().manual_seed(0)
     cell = torch.rand(1, 3, CELL, CELL, generator=draw) - 0.5
     sheets = {
         "lattice": cell.repeat(1, 1, 4, 4),
         "noise": torch.rand(1, 3, 4 * CELL, 4 * CELL, generator=draw) - 0.5,
+        "lines along": torch.rand(1, 1, 4 * CELL, 1, generator=draw).expand(1, 3, -1, 4 * CELL) - 0.5,
         "plain": torch.zeros(1, 3, 4 * CELL, 4 * CELL),
     }
-    along, down = zip(*[repetition(details(sheet))[0].tolist() for sheet in sheets.values()], strict=True)
-    assert along == pytest.approx((1, 0, 0), abs=0.1)
-    assert down == pytest.approx((1, 0, 0), abs=0.1)
+    along, down = zip(*[lattice(details(sheet))[0].tolist() for sheet in sheets.values()], strict=True)
+    assert along == pytest.approx((1, 0, 0, 0), abs=0.15)
+    assert down == pytest.approx((1, 0, 0, 0), abs=0.15)
 
 
 def test_distances_between_pictures() -> None:
