@@ -120,7 +120,7 @@ def without_seams(pictures: Tensor) -> Tensor:
     """
     for _ in range(2):  # across, then along
         pictures = pictures.transpose(2, 3)
-        cells = pictures[..., :-CELL].unflatten(-1, (-1, CELL))
+        cells = pictures[..., :-CELL].reshape(*pictures.shape[:3], -1, CELL)
         before, seam, after = cells[..., -3:-2], cells[..., -2:], pictures[..., CELL::CELL, None]
         between = torch.lerp(before, after, torch.tensor([1 / 3, 2 / 3], device=pictures.device))
         off = torch.cat([before - after, seam - between], dim=-1).abs().amax((1, -1), keepdim=True)
