@@ -61,7 +61,8 @@ def train_decoder(
             pictures = vae.decode(latents).float()[:, :, CELL:-CELL, CELL:-CELL]
         persuaded, unlike = adversary.face(pictures, real, everything)
         pixel, unlike = F.l1_loss(F.avg_pool2d(pictures, 2), F.avg_pool2d(real, 2)), unlike.mean()
-        repeated = F.relu(repetition(details(pictures - real))).mean()
+        wrong = details(pictures - real)
+        repeated = sum(F.relu(repetition(one)).mean() for one in (wrong, wrong.transpose(2, 3))) / 2
         likeness = config["pixel"] * pixel + config["unlike"] * unlike + config["repetition"] * repeated
         descend(likeness + config["persuade"] * min(1, step / 100) * persuaded, ours)
         ema.step(parameters)

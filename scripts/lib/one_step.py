@@ -77,14 +77,14 @@ def train_one_step(
         drafted = F.avg_pool2d(vae.synthesise(source[again:]), 8)
         strayed = F.l1_loss(F.avg_pool2d(pictures[again:], 16), drafted)
         fine = details(pictures)
-        repeated = (lattice(fine).mean(0) - lattice(details(real)).mean(0)).abs().mean()
+        repeated = F.relu(lattice(fine)).square().mean()
         alike = sameness(fine[again:], usual)
         likeness = config["latent"] * latent + config["pixel"] * (pixel + strayed) + config["unlike"] * unlike
         variety = config["lattice"] * repeated + config["sameness"] * alike
         descend(likeness + variety + config["persuade"] * min(1, step / 100) * persuaded, ours)
         ema.step(parameters)
         losses = {"latent": latent, "pixel": pixel, "strayed": strayed, "unlike": unlike}
-        losses |= {"repeated": repeated, "alike": alike, "persuaded": persuaded}
+        losses |= {"repeated x 1000": 1000 * repeated, "alike": alike, "persuaded": persuaded}
         notes.append([loss.item() for loss in losses.values()])
         if step % 50 == 49:
             means = zip(losses, np.mean(notes[-50:], axis=0), strict=True)

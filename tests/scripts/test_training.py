@@ -322,9 +322,10 @@ def test_a_lattice_repeats_itself_and_noise_does_not() -> None:
         "lines along": torch.rand(1, 1, 4 * CELL, 1, generator=draw).expand(1, 3, -1, 4 * CELL) - 0.5,
         "plain": torch.zeros(1, 3, 4 * CELL, 4 * CELL),
     }
-    along, down = zip(*[lattice(details(sheet))[0].tolist() for sheet in sheets.values()], strict=True)
-    assert along == pytest.approx((1, 0, 0, 0), abs=0.15)
-    assert down == pytest.approx((1, 0, 0, 0), abs=0.15)
+    found = {name: lattice(details(sheet))[0] for name, sheet in sheets.items()}
+    assert found["lattice"].min() > 0.7
+    for name in ("noise", "lines along", "plain"):
+        assert found[name].abs().mean() < 0.1, name
 
 
 def test_distances_between_pictures() -> None:
