@@ -175,7 +175,7 @@ def main() -> None:
     unet, reader = train_latents(pool, prior, vae, unet, reader, config["latents"], work, DEVICE)
     pipeline = SneakerPipeline(vae, prior, reader, unet, FlowMatchEulerDiscreteScheduler())
     pool = build_swaps(pool, views, pipeline, config["swaps"], config["seed"], work)
-    unet, reader = train_one_step(pool, large, vae, prior, unet, reader, config["one_step"], work, DEVICE)
+    vae, unet, reader = train_one_step(pool, large, vae, prior, unet, reader, config["one_step"], work, DEVICE)
     pipeline = SneakerPipeline(vae, prior, reader, unet, FlowMatchEulerDiscreteScheduler()).to(torch.float16)
     pipeline.save_pretrained(arguments.out, max_shard_size="15MB")
     for config_file in arguments.out.glob("*/config.json"):  # where a part was trained is nobody's business

@@ -29,37 +29,42 @@ def train_one_step(
     config: dict,
     work: Path,
     device: torch.device,
-) -> tuple[UNet2DConditionModel, BlueprintEncoder]:
+) -> tuple[LappedAutoencoder, UNet2DConditionModel, BlueprintEncoder]:
     """Adversarial diffusion distillation (Sauer et al. 2023, arXiv:2311.17042), with photographs in place of a teacher.
 
     In every batch, some are dreams of the prior's, which the critic judges, and which must not stray from their drafts; some are
     photographs to paint again from their drafts, which have to come out like themselves as well; and some to paint again from spoilt
     copies, which the critic sees only where the outline was another: it rewards detail, and other edits shall add none. Two things
     no critic minds are held to what photographs have of them: details that come again in every cell of the latents, and those that
-    come again in every dream. Denoiser and blueprint encoder learn together. The decoder stays as photographs taught it: one that
-    learned along painted patterns of its own over whatever the latents told.
+    come again in every dream. Denoiser and blueprint encoder learn together; the decoder, which photographs taught, learns along only
+    at last: from the start, it painted patterns of its own over whatever the latents told.
     """
     folder = work / "one_step"
     if folder.exists():
-        return kept(folder)
+        return LappedAutoencoder.from_pretrained(folder / "vae"), *kept(folder)
     prior.to(device)
-    vae.to(device, memory_format=torch.channels_last).requires_grad_(False)
-    for part in (unet, reader):
+    for part in (vae, unet, reader):
         part.to(device, memory_format=torch.channels_last).train()
     train = np.flatnonzero(~large.held)
     some = to_band(large.pictures, np.random.choice(train, 64)).to(device)
     adversary = Adversary(F.avg_pool2d(some, 2), config["critic_rate"])
-    parameters = [*unet.parameters(), *reader.parameters()]
-    ours = adversarial(parameters, config["learning_rate"])
+    painting = [*unet.parameters(), *reader.parameters()]
+    decoding = [p for p in vae.parameters() if p.requires_grad]
+    parameters = [*painting, *decoding]
+    ours = adversarial([{"params": painting}, {"params": decoding}], config["learning_rate"])
     ema = EMAModel(parameters, decay=config["ema"], use_ema_warmup=True, power=0.8)
-    checkpoint = Checkpoint(work / "one_step.pt", unet=unet, reader=reader, adversary=adversary, ours=ours, ema=ema)
+    checkpoint = Checkpoint(
+        work / "one_step.pt", unet=unet, reader=reader, vae=vae, adversary=adversary, ours=ours, ema=ema
+    )
     ema.to(device)
     usual = details(to_band(large.pictures, train[:: max(1, len(train) // 1000)]).to(device)).mean(0, keepdim=True)
     count, dreams = config["batch"], config["dreams"]
     again = count - dreams
     notes: list[list[float]] = []
     for step, done in checkpoint.steps(config["minutes"], "one step"):
-        ours.param_groups[0]["lr"] = config["learning_rate"] * min(1, (step + 1) / 100) * min(1, 3 * (1 - done) + 0.02)
+        along = config["decoder_rate"] if done > config["decoder_after"] else 0.0
+        for group, rate in zip(ours.param_groups, (config["learning_rate"], along), strict=True):
+            group["lr"] = rate * min(1, (step + 1) / 100) * min(1, 3 * (1 - done) + 0.02)
         pick, edit, *shown = dreams_and_photographs(pool, prior, vae, count, dreams, config["edit_share"])
         target, source, values, told = (t.to(device) for t in shown)
         guess = paint(unet, reader, target, source, values, told, times(edit).to(device))
@@ -91,5 +96,5 @@ def train_one_step(
             figures = ", ".join(f"{name} {mean:.3f}" for name, mean in means)
             tqdm.write(f"one step {step + 1}: {done * config['minutes']:.1f} min, {figures}")
     ema.copy_to(parameters)
-    finish(folder, unet=unet, reader=reader)
-    return unet, reader
+    finish(folder, vae=vae, unet=unet, reader=reader)
+    return vae, unet, reader
