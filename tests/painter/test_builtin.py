@@ -130,7 +130,8 @@ def test_silhouettes_are_swapped_and_the_rest_stays(painter: Painter, before: st
         assert np.abs(was.mask[:, toe].sum(0) - now.mask[:, toe].sum(0)).mean() < 10
         half = painter.edit(dream.picture, asked, 1, strength=0.5)
         middle = ((was.blueprint.height or 0) + (now.blueprint.height or 0)) / 2
-        assert seen(half).blueprint.height == pytest.approx(middle, abs=0.03)
+        # A height is that of the highest row, and painted collars are uneven by some rows of a hundred or so to the shoe's length.
+        assert seen(half).blueprint.height == pytest.approx(middle, abs=0.04)
         hardly = painter.edit(dream.picture, asked, 1, strength=0.01)
         assert np.abs(np.asarray(hardly.picture, float) - np.asarray(dream.picture, float)).mean() < 0.5
     last = told[-1].preview
@@ -213,11 +214,12 @@ def test_a_shoe_that_faces_left_is_painted_as_one_that_faces_right(painter: Pain
     right = painter.imagine("a grey low-top with a white sole", 5).picture
     told: list[Step] = []
     left = painter.edit(ImageOps.mirror(right), "red toe", 6, on_step=told.append).picture
-    assert ImageOps.mirror(left).tobytes() == painter.edit(right, "red toe", 6).picture.tobytes()
+    assert ImageOps.mirror(left).tobytes() == painter.edit(right, "red toe", 6, on_step=told.append).picture.tobytes()
     redder = to_lab(np.asarray(left))[..., 1] - to_lab(np.asarray(ImageOps.mirror(right)))[..., 1]
     assert redder[:, :80].max() > 30 and redder[:, 160:].max() < 2
-    preview = told[-1].preview
-    assert preview is not None and to_lab(np.asarray(preview))[:, :40, 1].max() > 30
+    shown_left, shown_right = (step.preview for step in told)
+    assert shown_left is not None and shown_right is not None and shown_left.tobytes() != shown_right.tobytes()
+    assert ImageOps.mirror(shown_left).tobytes() == shown_right.tobytes()
 
 
 @pytest.mark.parametrize("words", ["glowing unicorns", "sole", "make it nice"])
