@@ -163,7 +163,7 @@ def lattice(fine: Tensor) -> Tensor:
 
     Where latents are even, a convolutional decoder can only paint what comes again in every cell, and a critic takes it for detail.
     Seen in strips as wide as a cell, and as shares of how strong details are around, for it may be a dark sole alone that has it:
-    (n, strips along and down), in which photographs are at 0.00 with a deviation of 0.03. Their likeness itself is no measure: along
+    (n, strips along and down), in which photographs are at 0.00 with a deviation of 0.08. Their likeness itself is no measure: along
     a sole it is high at any distance, and a painter that was to lower it drew columns across the soles.
     """
     shares = fine / (F.avg_pool2d(fine.abs(), CELL + 1, 1, CELL // 2, count_include_pad=False) + 0.02)

@@ -35,9 +35,9 @@ def train_one_step(
     In every batch, some are dreams of the prior's, which the critic judges, and which must not stray from their drafts; some are
     photographs to paint again from their drafts, which have to come out like themselves as well; and some to paint again from spoilt
     copies, which the critic sees only where the outline was another: it rewards detail, and other edits shall add none. Two things
-    no critic minds are held to what photographs have of them: details that come again in every cell of the latents, and those that
-    come again in every dream. Denoiser and blueprint encoder learn together; the decoder, which photographs taught, learns along only
-    at last: from the start, it painted patterns of its own over whatever the latents told.
+    no critic minds have losses of their own: details that come again in every cell of the latents, and those that come again in every
+    dream. Denoiser and blueprint encoder learn together; the decoder, which photographs taught, learns along once
+    they have begun: from the start, it painted patterns of its own over whatever the latents told.
     """
     folder = work / "one_step"
     if folder.exists():
@@ -62,8 +62,9 @@ def train_one_step(
     again = count - dreams
     notes: list[list[float]] = []
     for step, done in checkpoint.steps(config["minutes"], "one step"):
-        along = config["decoder_rate"] if done > config["decoder_after"] else 0.0
-        for group, rate in zip(ours.param_groups, (config["learning_rate"], along), strict=True):
+        for parameter in decoding:
+            parameter.requires_grad_(done > config["decoder_after"])
+        for group, rate in zip(ours.param_groups, (config["learning_rate"], config["decoder_rate"]), strict=True):
             group["lr"] = rate * min(1, (step + 1) / 100) * min(1, 3 * (1 - done) + 0.02)
         pick, edit, *shown = dreams_and_photographs(pool, prior, vae, count, dreams, config["edit_share"])
         target, source, values, told = (t.to(device) for t in shown)

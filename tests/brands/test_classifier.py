@@ -140,4 +140,4 @@ def test_the_head_that_ships_fits_the_encoder_that_ships() -> None:
         for seed, colour in enumerate(("red", "black", "white", "navy", "teal", "orange"))
     ]
     # Of the 420 painted concepts it takes three for worn, so one of these six may be.
-    assert list(brands.views(encoder.pictures(by_itself))).count("shoe") >= 5
+    assert brands.views(encoder.pictures(by_itself)).count("shoe") >= 5

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 import random
 import shutil
 import sys
@@ -12,7 +11,6 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
@@ -277,28 +275,6 @@ def test_every_measure_of_the_encoder_stands_next_to_its_baselines(
     assert mirrored["built-in"] == 1 > mirrored["chance"]  # it takes the mean of a picture and its mirror image
 
 
-def test_a_temperature_takes_back_what_made_probabilities_too_sure() -> None:
-    from scripts.train_brands import fit_temperature
-
-    draw = np.random.default_rng(0)
-    logits = draw.normal(size=(4000, 5))
-    answers = (logits + draw.gumbel(size=logits.shape)).argmax(axis=1)  # drawn from the softmax of the logits
-    assert fit_temperature(logits, answers) == pytest.approx(1, abs=0.1)
-    assert fit_temperature(logits * 6, answers) == pytest.approx(6, abs=0.6)
-
-
-def test_the_gate_finds_both_kinds_equally_well() -> None:
-    from scripts.train_brands import fit_gate
-
-    draw = np.random.default_rng(0)
-    shoe = np.arange(4000) % 10 > 0
-    raw = np.where(shoe, 5.0, 1.0) + draw.normal(size=len(shoe))  # of another scale, and the middle is not at zero
-    slope, shift, threshold = fit_gate(raw, shoe)
-    taken = 1 / (1 + np.exp(-(slope * raw + shift))) >= threshold
-    assert taken[shoe].mean() > 0.96
-    assert (~taken[~shoe]).mean() == pytest.approx(taken[shoe].mean(), abs=0.01)
-
-
 def test_the_concepts(tmp_path: Path, run: Callable[..., None]) -> None:
     from dreamkicks.catalogue.catalogue import Catalogue
     from scripts import build_concepts
@@ -308,147 +284,3 @@ def test_the_concepts(tmp_path: Path, run: Callable[..., None]) -> None:
     assert catalogue.stats().stores == {"concepts": 3}
     assert catalogue.verify() == []
     assert [product.price for product in catalogue.products()] == [None] * 3
-
-
-def test_a_lattice_repeats_itself_and_noise_does_not() -> None:
-    import torch
-
-    from dreamkicks.painter.networks import CELL
-    from scripts.lib.critic import details, lattice
-
-    draw = torch.Generator().manual_seed(0)
-    cell = torch.rand(1, 3, CELL, CELL, generator=draw) - 0.5
-    sheets = {
-        "lattice": cell.repeat(1, 1, 4, 4),
-        "noise": torch.rand(1, 3, 4 * CELL, 4 * CELL, generator=draw) - 0.5,
-        "lines along": torch.rand(1, 1, 4 * CELL, 1, generator=draw).expand(1, 3, -1, 4 * CELL) - 0.5,
-        "plain": torch.zeros(1, 3, 4 * CELL, 4 * CELL),
-    }
-    found = {name: lattice(details(sheet))[0] for name, sheet in sheets.items()}
-    assert found["lattice"].min() > 0.7
-    for name in ("noise", "lines along", "plain"):
-        assert found[name].abs().mean() < 0.1, name
-
-
-def test_distances_between_pictures() -> None:
-    from scripts.lib.distances import frechet, kernel, nearest, within_reach
-
-    draw = np.random.default_rng(0)
-    one, two = draw.normal(size=(2, 2000, 4))
-    assert frechet(one, one) == pytest.approx(0, abs=1e-6)
-    assert frechet(one, two) == pytest.approx(0, abs=0.02)
-    assert frechet(one, two * 2 + 3) == pytest.approx(4 * 9 + 4, rel=0.05)  # of Gaussians: means and deviations
-    assert kernel(one, two) == pytest.approx(0, abs=0.05)
-    assert kernel(one, two + 1) > 1
-    assert nearest(np.array([[2.0, 0], [0, -1]]), np.array([[1.0, 0], [0, 1]])).tolist() == [0, 1]
-    close = np.arange(8.0)[:, None]
-    # Of pictures 1 apart, the third neighbour is 2 away in the midst, and 3 at the ends.
-    assert within_reach(np.array([[-3.0], [3.5], [10.5]]), close) == pytest.approx(2 / 3)
-
-
-def test_a_calibration_error_is_what_the_bins_are_off() -> None:
-    from scripts.evaluate_encoder import calibration_error
-
-    sure, right = np.array([0.95, 0.95, 0.55, 0.55]), np.array([True, True, True, False])
-    assert calibration_error(sure, right, 10) == pytest.approx(0.5 * 0.05 + 0.5 * 0.05)
-
-
-def test_training_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    from scripts.lib import clock
-
-    monkeypatch.setattr(clock, "KEPT_EVERY", 0.0)
-
-    def sitting(model: torch.nn.Linear, count: int) -> list[tuple[int, float, float]]:
-        """Steps, shares of the time and random numbers until a stop."""
-        steps = clock.Checkpoint(tmp_path / "stage.pt", model=model).steps(60, "stage")
-        taken = []
-        for step, done in itertools.islice(steps, count):
-            torch.nn.init.constant_(model.weight, step)
-            taken.append((step, done, torch.rand(()).item()))
-        return taken
-
-    first, second = torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)
-    clock.seed_all(7)
-    before = sitting(first, 5)
-    clock.seed_all(7)
-    after = sitting(second, 0)
-    assert after == [] and second.weight[0, 0] == 3  # as kept after the fourth step: the fifth was cut off
-    after = sitting(second, 3)
-    assert [step for step, _, _ in (*before, *after)] == [0, 1, 2, 3, 4, 4, 5, 6]
-    assert after[0][1] >= before[3][1]
-    assert not {number for _, _, number in before} & {number for _, _, number in after}
-
-
-def test_an_adversary_learns_to_tell_pictures_from_photographs() -> None:
-    import torch
-
-    from scripts.lib.critic import Adversary
-
-    torch.manual_seed(0)
-    photographs = torch.stack(
-        [torch.from_numpy(np.array(sneaker("red", seed=n, size=96))).permute(2, 0, 1) / 127.5 - 1 for n in range(4)]
-    )
-    pictures = torch.nn.functional.avg_pool2d(photographs, 9, 1, 4)
-    adversary = Adversary(photographs, 1e-3)
-    judged = torch.tensor([True, True, False, True])
-    # What a painter has to lose grows while only the critic learns.
-    persuaded = [adversary.face(pictures, photographs, judged)[0].item() for _ in range(12)]
-    assert persuaded[-1] > persuaded[0] + 0.3
-    unlike = adversary.face(torch.cat([photographs[:2], pictures[2:]]), photographs, judged)[1]
-    assert unlike[:2].tolist() == pytest.approx([0, 0], abs=1e-6)
-    assert (unlike[2:] > 0.1).all()
-
-
-def test_the_second_half_of_a_batch_looks_where_the_first_does() -> None:
-    import torch
-    from diffusers.models.attention_processor import Attention
-
-    from scripts.lib.swaps import SharedAttention
-
-    torch.manual_seed(0)
-    attention = Attention(query_dim=16, heads=2, dim_head=8).eval()
-    pictures = torch.randn(4, 6, 16)
-    with torch.no_grad():
-        usual = attention(pictures)
-        attention.set_processor(SharedAttention(torch.tensor([0.0, 1.0])))
-        mixed = attention(pictures)
-        where = attention.get_attention_scores(
-            *(attention.head_to_batch_dim(p(pictures[[1]])) for p in (attention.to_q, attention.to_k))
-        )
-        shared = attention.batch_to_head_dim(where @ attention.head_to_batch_dim(attention.to_v(pictures[[3]])))
-        wanted = attention.to_out[0](shared)[0]
-    assert torch.allclose(mixed[:3], usual[:3], atol=1e-6)
-    assert torch.allclose(mixed[3], wanted, atol=1e-6) and not torch.allclose(mixed[3], usual[3], atol=1e-2)
-
-
-def test_pairs_of_shapes_differ_as_was_asked_and_only_so() -> None:
-    from dataclasses import replace
-
-    from dreamkicks.encoder.encoder import open_encoder
-    from dreamkicks.painter.measure import measure
-    from scripts.lib.swaps import Swap, passes
-
-    def raised(colour: str) -> Image.Image:
-        """The drawn shoe with its upper half as high again."""
-        sheet = Image.new("RGB", (256, 256), "white")
-        shoe = sneaker(colour)
-        sheet.paste(shoe.crop((0, 90, 256, 173)).resize((256, 150)), (0, 23))
-        sheet.paste(shoe.crop((0, 173, 256, 256)), (0, 173))
-        return sheet
-
-    low, high = sneaker("red"), raised("red")
-    was, now = (measure(np.asarray(one)) for one in (low, high))
-    assert was and now
-    swap = Swap(was.blueprint, "height", replace(was.blueprint, height=now.blueprint.height))
-    lenient = {"alike": -1.0, "said": -1.0, "along": -1.0, "colour": 15.0}
-    encoder = open_encoder()
-    assert passes(swap, low, high, encoder, lenient)
-    assert not passes(swap, low, low, encoder, lenient)
-    assert not passes(swap, low, raised("blue"), encoder, lenient)
-    assert not passes(swap, low, Image.new("RGB", (256, 256), "white"), encoder, lenient)
-    along = {"along": 0.2}
-    assert passes(swap, low, high, encoder, lenient | along)
-    for gate in ("alike", "said", "along"):
-        assert not passes(swap, low, high, encoder, lenient | {gate: 1.0})
